@@ -1,0 +1,327 @@
+using System.Text.Json;
+using Groundcrew.Bedrock;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>A deployment as others see it.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Label">Its label, by which it is named.</param>
+/// <param name="Org">The organization.</param>
+/// <param name="Project">The project.</param>
+/// <param name="Environment">The environment.</param>
+/// <param name="Status">Where it stands.</param>
+/// <param name="Why">Why it failed or was taken back.</param>
+/// <param name="Settings">What it was asked to be.</param>
+/// <param name="Manifest">The manifest it came from; null when it did not come from one.</param>
+/// <param name="Service">The service of the manifest.</param>
+/// <param name="CommitSha">The commit.</param>
+/// <param name="CommitMessage">Its message.</param>
+/// <param name="Actor">Who began it.</param>
+/// <param name="Operation">The operation that brought it here.</param>
+/// <param name="CreatedAt">When it was asked for.</param>
+/// <param name="ActivatedAt">When traffic came to it, last.</param>
+/// <param name="KeptUntil">Until when it stays running although superseded.</param>
+public sealed record DeploymentInfo(
+    Guid Id, string Label, string Org, string Project, string Environment, DeploymentStatus Status, string? Why, ServiceSettings Settings,
+    string? Manifest, string? Service, string? CommitSha, string? CommitMessage, string Actor, Guid Operation, DateTimeOffset CreatedAt,
+    DateTimeOffset? ActivatedAt, DateTimeOffset? KeptUntil);
+
+/// <summary>What someone asks to deploy.</summary>
+/// <param name="Org">The organization.</param>
+/// <param name="Project">The project.</param>
+/// <param name="Environment">The environment.</param>
+/// <param name="Settings">What it should be; judged already, but for what only the store knows.</param>
+/// <param name="Manifest">The manifest it came from.</param>
+/// <param name="Service">The service of the manifest.</param>
+/// <param name="CommitSha">The commit.</param>
+/// <param name="CommitMessage">Its message.</param>
+public sealed record DeployRequest(
+    string Org, string Project, string Environment, ServiceSettings Settings, string? Manifest, string? Service, string? CommitSha,
+    string? CommitMessage);
+
+/// <summary>How asking for a rollout ended.</summary>
+public abstract record RolloutAnswer
+{
+    private RolloutAnswer()
+    {
+    }
+
+    /// <summary>It runs.</summary>
+    public sealed record Accepted(DeploymentInfo Deployment) : RolloutAnswer;
+
+    /// <summary>The input has problems; nothing was begun.</summary>
+    public sealed record Refused(IReadOnlyList<Problem> Problems) : RolloutAnswer;
+
+    /// <summary>Another operation moves this environment.</summary>
+    public sealed record Busy(OperationView Holder) : RolloutAnswer;
+
+    /// <summary>There is no such project or deployment.</summary>
+    public sealed record NotFound(string What) : RolloutAnswer;
+
+    /// <summary>The same request was made before: its deployment.</summary>
+    public sealed record Replayed(DeploymentInfo Deployment) : RolloutAnswer;
+
+    /// <summary>The idempotency key belongs to another request.</summary>
+    public sealed record KeyReused : RolloutAnswer;
+
+    /// <summary>There is nothing to go back to.</summary>
+    public sealed record NothingToRollBack(string Why) : RolloutAnswer;
+}
+
+/// <summary>
+/// Deployments: asking for one, going back to one, and looking at them. A project's environment is moved by one
+/// operation at a time (invariant 3). Thread-safe.
+/// </summary>
+public sealed class Deployments
+{
+    private const string NoImages = "no node can run images yet: deploy a folder package, or add a node with the container driver when there is one";
+    private readonly Store _store;
+    private readonly Operations _operations;
+    private readonly Nodes _nodes;
+    private readonly Instances _instances;
+    private readonly Projects _projects;
+    private readonly TimeProvider _clock;
+    private readonly OperationDefinition<RolloutPlan> _deploy;
+    private readonly OperationDefinition<RolloutPlan> _rollback;
+    private readonly OperationDefinition<RolloutPlan> _promote;
+
+    internal Deployments(
+        Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, Rollout rollout, TimeProvider clock)
+    {
+        (_store, _operations, _nodes, _instances, _projects, _clock) = (store, operations, nodes, instances, projects, clock);
+        _deploy = rollout.Definition("deploy");
+        _rollback = rollout.Definition("rollback");
+        _promote = rollout.Definition("promote");
+        operations.Register(_deploy);
+        operations.Register(_rollback);
+        operations.Register(_promote);
+    }
+
+    /// <summary>The lease that an operation on an environment holds.</summary>
+    public static string LeaseOf(Guid projectId, string environment) => $"environment/{projectId:D}/{environment}";
+
+    /// <summary>
+    /// Makes a deployment and begins to roll it out. A manifest's project is registered on its first deploy. What is not
+    /// accepted leaves nothing behind. The same <paramref name="key"/> again gives the first answer.
+    /// </summary>
+    public Task<RolloutAnswer> DeployAsync(DeployRequest request, Actor actor, string? key, CancellationToken cancellation) =>
+        ChangeAsync("deployment.create", actor, key, db =>
+            BeginNewAsync(db, _deploy, request, $"deploy to {request.Environment}", new Asker(actor, key), cancellation), cancellation);
+
+    /// <summary>The same artifact and commit in another environment (ZW-63), with that environment's settings.</summary>
+    public Task<RolloutAnswer> PromoteAsync(DeployRequest request, string from, Actor actor, string? key, CancellationToken cancellation) =>
+        ChangeAsync("deployment.promote", actor, key, db =>
+            BeginNewAsync(db, _promote, request, $"promote from {from} to {request.Environment}", new Asker(actor, key), cancellation), cancellation);
+
+    /// <summary>Goes back: to the previous deployment, or to the one that is named (ZW-62).</summary>
+    public Task<RolloutAnswer> RollbackAsync(
+        string org, string project, string environment, string? to, string? reason, Actor actor, string? key, CancellationToken cancellation) =>
+        ChangeAsync("deployment.rollback", actor, key, db =>
+            RollbackAsync(db, (org, project, environment), to, reason, new Asker(actor, key), cancellation), cancellation);
+
+    /// <summary>One deployment by its label; null when there is none.</summary>
+    public Task<DeploymentInfo?> FindAsync(string label, CancellationToken cancellation) =>
+        _store.ReadAsync(async (db, cancel) =>
+            await db.Set<DeploymentRow>().SingleOrDefaultAsync(d => d.Label == label, cancel) is { } row ? Info(row) : null, cancellation);
+
+    /// <summary>Deployments, newest first: all, of a project, or of one of its environments.</summary>
+    public Task<IReadOnlyList<DeploymentInfo>> ListAsync(
+        string? org, string? project, string? environment, int limit, Guid? before, CancellationToken cancellation) =>
+        _store.ReadAsync<IReadOnlyList<DeploymentInfo>>(async (db, cancel) =>
+        {
+            var query = db.Set<DeploymentRow>().Where(d =>
+                (org == null || d.Org == org) && (project == null || d.Project == project) && (environment == null || d.Environment == environment));
+            if (before is { } cursor)
+            {
+                var at = await db.Set<DeploymentRow>().Where(d => d.Id == cursor).Select(d => d.CreatedAt).SingleOrDefaultAsync(cancel);
+                query = query.Where(d => d.CreatedAt < at);
+            }
+            var rows = await query.OrderByDescending(d => d.CreatedAt).ThenByDescending(d => d.Label).Take(limit).ToListAsync(cancel);
+            return [.. rows.Select(Info)];
+        }, cancellation);
+
+    /// <summary>The label that an environment points at; null when it points nowhere.</summary>
+    public Task<string?> CurrentAsync(Guid projectId, string environment, CancellationToken cancellation) =>
+        _store.ReadAsync((db, cancel) => db.Set<EnvironmentRow>()
+            .Where(e => e.ProjectId == projectId && e.Name == environment).Select(e => e.Current).SingleOrDefaultAsync(cancel), cancellation);
+
+    internal static ServiceSettings SettingsOf(DeploymentRow row) =>
+        JsonSerializer.Deserialize<ServiceSettings>(row.Settings, Json.Options)!;
+
+    /// <summary>One transaction that keeps something only when it was accepted.</summary>
+    private async Task<RolloutAnswer> ChangeAsync(
+        string action, Actor actor, string? key, Func<StoreContext, Task<RolloutAnswer>> change, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _store.WriteAsync(async (db, cancel) =>
+            {
+                var answer = await change(db);
+                if (answer is not RolloutAnswer.Accepted { Deployment: var deployment })
+                    throw new NotAcceptedException(answer);
+                Audit.Write(db, _clock, actor, action, deployment.Label, "accepted", new { deployment.Environment, deployment.Operation, key });
+                return answer;
+            }, cancellation);
+        }
+        catch (NotAcceptedException refused)
+        {
+            return refused.Answer;
+        }
+    }
+
+    private async Task<RolloutAnswer> RollbackAsync(
+        StoreContext db, (string Org, string Project, string Environment) where, string? to, string? reason, Asker asker, CancellationToken cancellation)
+    {
+        var (org, project, environment) = where;
+        var row = await db.Set<ProjectRow>().SingleOrDefaultAsync(p => p.Org == org && p.Name == project, cancellation);
+        var pointer = row is null ? null
+            : await db.Set<EnvironmentRow>().SingleOrDefaultAsync(e => e.ProjectId == row.Id && e.Name == environment, cancellation);
+        if (row is null || pointer is null)
+            return new RolloutAnswer.NotFound($"environment {environment} of project {org}/{project}");
+        var label = to ?? await PreviousAsync(db, row.Id, pointer, cancellation);
+        if (label is null)
+            return new RolloutAnswer.NothingToRollBack($"{org}/{project} has no earlier deployment in {environment} that was ever active.");
+        var target = await db.Set<DeploymentRow>().SingleOrDefaultAsync(d => d.Label == label && d.ProjectId == row.Id && d.Environment == environment, cancellation);
+        if (target is null)
+            return new RolloutAnswer.NotFound($"deployment {label} in {environment} of {org}/{project}");
+        if (target.ActivatedAt is null)
+            return new RolloutAnswer.NothingToRollBack($"{label} never served {environment}: it {(target.Status == DeploymentStatus.Failed ? "failed" : "is still on its way")}.");
+        return pointer.Current == label
+            ? new RolloutAnswer.NothingToRollBack($"{label} serves {environment} already.")
+            : await BeginAsync(db, _rollback, row, target, pointer, $"roll back {environment} to {label}", reason, asker, cancellation);
+    }
+
+    private async Task<RolloutAnswer> BeginNewAsync(
+        StoreContext db, OperationDefinition<RolloutPlan> definition, DeployRequest request, string summary, Asker asker, CancellationToken cancellation)
+    {
+        var problems = new ProblemList();
+        var project = await ProjectAsync(db, request, problems, cancellation);
+        if (project is null)
+            return problems.IsEmpty ? new RolloutAnswer.NotFound($"project {request.Org}/{request.Project}") : new RolloutAnswer.Refused(problems.Problems);
+        var environment = await _projects.EnvironmentAsync(db, project, request.Environment, cancellation);
+        problems.AddRange(environment.Problems);
+        await JudgeReferencesAsync(db, request, problems, cancellation);
+        if (!problems.IsEmpty)
+            return new RolloutAnswer.Refused(problems.Problems);
+        var row = await AddAsync(db, project, request, asker.Actor, cancellation);
+        foreach (var domain in request.Settings.Domains)
+        {
+            var info = (await _projects.FindAsync(db, request.Org, request.Project, cancellation))!;
+            problems.AddRange((await _projects.AddDomainAsync(db, info, request.Environment, domain, cancellation)).Problems);
+        }
+        return problems.IsEmpty
+            ? await BeginAsync(db, definition, project, row, environment.Value!, $"{summary}: {row.Label}", null, asker, cancellation)
+            : new RolloutAnswer.Refused(problems.Problems);
+    }
+
+    private async Task<ProjectRow?> ProjectAsync(StoreContext db, DeployRequest request, ProblemList problems, CancellationToken cancellation)
+    {
+        var row = await db.Set<ProjectRow>().SingleOrDefaultAsync(p => p.Org == request.Org && p.Name == request.Project, cancellation);
+        if (row is not null || request.Manifest is null)
+            return row;
+        var created = await _projects.CreateAsync(db, request.Org, request.Project, new ProjectSettings(null, null, null, null, null), cancellation);
+        problems.AddRange(created.Problems);
+        return created.Value is null ? null : await db.Set<ProjectRow>().SingleAsync(p => p.Id == created.Value.Id, cancellation);
+    }
+
+    private static async Task JudgeReferencesAsync(StoreContext db, DeployRequest request, ProblemList problems, CancellationToken cancellation)
+    {
+        if (request.Settings.Artifact is { } digest && await Artifacts.FindAsync(db, digest, cancellation) is null)
+            problems.Add("artifact-missing", "artifact", $"Artifact {digest} is not stored.", "Upload it first: PUT /api/v1/artifacts/{digest}.");
+        var known = await SecretStore.NamesAsync(db, request.Org, cancellation);
+        foreach (var (variable, name) in request.Settings.Secrets.Where(s => !known.Contains(s.Value)))
+            problems.Add("secret-missing", $"secrets.{variable}", $"Organization {request.Org} has no secret '{name}'.",
+                $"Set it: crew secrets set {request.Org} {name}");
+    }
+
+    private async Task<DeploymentRow> AddAsync(StoreContext db, ProjectRow project, DeployRequest request, Actor actor, CancellationToken cancellation)
+    {
+        string label;
+        do
+            label = HostLabels.NewDeployment(project.Org, project.Name);
+        while (await db.Set<HostRow>().AnyAsync(h => h.Label == label, cancellation));
+        db.Add(new HostRow { Label = label, ProjectId = project.Id });
+        var row = new DeploymentRow
+        {
+            Id = Ids.New(_clock), Label = label, ProjectId = project.Id, Org = project.Org, Project = project.Name,
+            Environment = request.Environment, Status = DeploymentStatus.Deploying,
+            Settings = JsonSerializer.Serialize(WithDefaults(request.Settings, project), Json.Options),
+            Manifest = request.Manifest, Service = request.Service, Artifact = request.Settings.Artifact, CommitSha = request.CommitSha,
+            CommitMessage = request.CommitMessage, Actor = actor.Name, Operation = Ids.New(_clock), CreatedAt = _clock.StoreNow(),
+        };
+        db.Add(row);
+        return row;
+    }
+
+    private async Task<RolloutAnswer> BeginAsync(
+        StoreContext db, OperationDefinition<RolloutPlan> definition, ProjectRow project, DeploymentRow target, EnvironmentRow pointer,
+        string summary, string? reason, Asker asker, CancellationToken cancellation)
+    {
+        var settings = SettingsOf(target);
+        var running = (await _instances.ListAsync(db, target.Label, cancellation)).Where(i => i.TakesTraffic).ToList();
+        var workers = (await _nodes.ListAsync(db, cancellation))
+            .Where(n => n.Role == NodeRole.Worker && n.State == NodeState.Ready && !_nodes.IsDown(n)).ToList();
+        var judged = settings.Image is not null
+            ? Judged<IReadOnlyList<Placed>>.Good([])
+            : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Limits, () => Ids.New(_clock));
+        if (judged.Value is null)
+            return new RolloutAnswer.Refused(judged.Problems);
+        if (target.Status != DeploymentStatus.Deploying)
+            (target.Operation, target.Status, target.KeptUntil) = (Ids.New(_clock), DeploymentStatus.Deploying, null);
+        await db.SaveChangesAsync(cancellation);
+        var begun = await _operations.BeginAsync(db, definition, new RolloutPlan
+        {
+            Deployment = target.Label, Previous = pointer.Current, ProjectId = project.Id, Environment = pointer.Name,
+            Start = judged.Value, Running = [.. running.Select(i => i.Id)], ReadyDeadline = settings.ReadyDeadline, Drain = settings.Drain,
+            RollbackWindow = settings.RollbackWindow, Impossible = settings.Image is null ? null : NoImages, Reason = reason,
+        }, new BeginOptions
+        {
+            Id = target.Operation, Subject = $"{project.Org}/{project.Name}", Actor = asker.Actor, IdempotencyKey = asker.Key, Leases = [LeaseOf(project.Id, pointer.Name)],
+            Summary = reason is null ? summary : $"{summary} ({reason})",
+        }, cancellation);
+        return begun switch
+        {
+            BeginResult.Begun => new RolloutAnswer.Accepted(Info(target)),
+            BeginResult.Busy busy => new RolloutAnswer.Busy(busy.Holder),
+            BeginResult.Replayed replayed => await EarlierAsync(db, replayed.Earlier.Id, cancellation),
+            _ => new RolloutAnswer.KeyReused(),
+        };
+    }
+
+    private static async Task<string?> PreviousAsync(StoreContext db, Guid projectId, EnvironmentRow pointer, CancellationToken cancellation)
+    {
+        if (pointer.Previous is not null)
+            return pointer.Previous;
+        return await db.Set<DeploymentRow>()
+            .Where(d => d.ProjectId == projectId && d.Environment == pointer.Name && d.ActivatedAt != null && d.Label != pointer.Current)
+            .OrderByDescending(d => d.ActivatedAt).Select(d => d.Label).FirstOrDefaultAsync(cancellation);
+    }
+
+    /// <summary>The answer that an earlier request with the same key got; nothing new is kept.</summary>
+    private static async Task<RolloutAnswer> EarlierAsync(StoreContext db, Guid operation, CancellationToken cancellation)
+    {
+        var row = await db.Set<DeploymentRow>().AsNoTracking().SingleAsync(d => d.Operation == operation, cancellation);
+        return new RolloutAnswer.Replayed(Info(row));
+    }
+
+    /// <summary>What the project says where the manifest says nothing (ZW-55).</summary>
+    private static ServiceSettings WithDefaults(ServiceSettings settings, ProjectRow project) => settings with
+    {
+        Limits = new ResourceLimits(settings.Limits.Millicores ?? project.Millicores, settings.Limits.MemoryBytes ?? project.MemoryBytes),
+    };
+
+    private static DeploymentInfo Info(DeploymentRow r) => new(
+        r.Id, r.Label, r.Org, r.Project, r.Environment, r.Status, r.Why, SettingsOf(r), r.Manifest, r.Service, r.CommitSha, r.CommitMessage,
+        r.Actor, r.Operation, r.CreatedAt, r.ActivatedAt, r.KeptUntil);
+
+    private sealed record Asker(Actor Actor, string? Key);
+
+    /// <summary>Ends the transaction without keeping anything; never leaves this class.</summary>
+    private sealed class NotAcceptedException(RolloutAnswer answer) : Exception
+    {
+        public RolloutAnswer Answer { get; } = answer;
+    }
+}

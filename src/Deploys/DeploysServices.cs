@@ -1,0 +1,28 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>How the room is put into a control plane.</summary>
+public static class DeploysServices
+{
+    /// <summary>
+    /// Adds projects, artifacts, deployments, routes and the room's loops. Needs the Journal's and the Fleet's services
+    /// and a <see cref="DeploysOptions"/>.
+    /// </summary>
+    public static IServiceCollection AddDeploys(this IServiceCollection services) => services
+        .AddSingleton<Routes>()
+        .AddSingleton<Projects>()
+        .AddSingleton<Artifacts>()
+        .AddSingleton<InstanceSecrets>()
+        .AddSingleton<Retirement>()
+        .AddSingleton<Rollout>()
+        .AddSingleton(s => new Deployments(
+            s.GetRequiredService<Store>(), s.GetRequiredService<Operations>(), s.GetRequiredService<Nodes>(), s.GetRequiredService<Instances>(),
+            s.GetRequiredService<Projects>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<TimeProvider>()))
+        .AddSingleton<ILoop, RoutesLoop>()
+        .AddSingleton<ILoop, RetireLoop>()
+        .AddSingleton<ILoop, RepairLoop>();
+}

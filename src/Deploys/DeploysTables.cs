@@ -1,0 +1,112 @@
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts and the route table.</summary>
+public sealed class DeploysTables : IStorePart
+{
+    /// <inheritdoc/>
+    public string Room => "deploys";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Migration> Migrations { get; } =
+    [
+        new(1, "projects, environments, hosts, domains, deployments, artifacts, route table", """
+            CREATE TABLE projects (
+                id text NOT NULL PRIMARY KEY,
+                org text NOT NULL,
+                name text NOT NULL,
+                github_repo text NULL,
+                branch text NULL,
+                auto_deploy boolean NOT NULL,
+                millicores bigint NULL,
+                memory_bytes bigint NULL,
+                created_at bigint NOT NULL,
+                version bigint NOT NULL,
+                UNIQUE (org, name)
+            );
+            CREATE TABLE hosts (
+                label text NOT NULL PRIMARY KEY,
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED
+            );
+            CREATE TABLE environments (
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED,
+                name text NOT NULL,
+                host_label text NOT NULL UNIQUE REFERENCES hosts (label) DEFERRABLE INITIALLY DEFERRED,
+                current text NULL,
+                previous text NULL,
+                generation bigint NOT NULL,
+                PRIMARY KEY (project_id, name)
+            );
+            CREATE TABLE domains (
+                host text NOT NULL PRIMARY KEY,
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED,
+                environment text NOT NULL
+            );
+            CREATE TABLE artifacts (
+                digest text NOT NULL PRIMARY KEY,
+                size bigint NOT NULL,
+                created_at bigint NOT NULL
+            );
+            CREATE TABLE deployments (
+                id text NOT NULL PRIMARY KEY,
+                label text NOT NULL UNIQUE REFERENCES hosts (label) DEFERRABLE INITIALLY DEFERRED,
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED,
+                org text NOT NULL,
+                project text NOT NULL,
+                environment text NOT NULL,
+                status text NOT NULL,
+                why text NULL,
+                settings text NOT NULL,
+                manifest text NULL,
+                service text NULL,
+                artifact text NULL,
+                commit_sha text NULL,
+                commit_message text NULL,
+                actor text NOT NULL,
+                operation text NOT NULL,
+                created_at bigint NOT NULL,
+                activated_at bigint NULL,
+                kept_until bigint NULL
+            );
+            CREATE INDEX deployments_of_project ON deployments (project_id, environment, created_at);
+            CREATE INDEX deployments_by_status ON deployments (status);
+            CREATE TABLE route_table (
+                id bigint NOT NULL PRIMARY KEY,
+                generation bigint NOT NULL,
+                routes text NOT NULL
+            );
+            """),
+    ];
+
+    /// <inheritdoc/>
+    public void Configure(ModelBuilder model)
+    {
+        model.Entity<ProjectRow>(e =>
+        {
+            e.ToTable("projects").HasKey(p => p.Id);
+            e.HasIndex(p => new { p.Org, p.Name }).IsUnique();
+        });
+        model.Entity<HostRow>(e => e.ToTable("hosts").HasKey(h => h.Label));
+        model.Entity<EnvironmentRow>(e =>
+        {
+            e.ToTable("environments").HasKey(r => new { r.ProjectId, r.Name });
+            e.HasIndex(r => r.HostLabel).IsUnique();
+        });
+        model.Entity<DomainRow>(e => e.ToTable("domains").HasKey(d => d.Host));
+        model.Entity<ArtifactRow>(e => e.ToTable("artifacts").HasKey(a => a.Digest));
+        model.Entity<DeploymentRow>(e =>
+        {
+            e.ToTable("deployments").HasKey(d => d.Id);
+            e.HasIndex(d => d.Label).IsUnique();
+            e.HasIndex(d => new { d.ProjectId, d.Environment, d.CreatedAt });
+            e.HasIndex(d => d.Status);
+        });
+        model.Entity<RouteTableRow>(e =>
+        {
+            e.ToTable("route_table").HasKey(t => t.Id);
+            e.Property(t => t.Id).ValueGeneratedNever();
+        });
+    }
+}

@@ -1,0 +1,187 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>A project as others see it.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Org">The organization.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="GithubRepo">The repository.</param>
+/// <param name="Branch">The branch that goes to production.</param>
+/// <param name="AutoDeploy">Whether a push deploys by itself.</param>
+/// <param name="Millicores">What an instance is promised where the manifest says nothing.</param>
+/// <param name="MemoryBytes">What an instance is promised where the manifest says nothing.</param>
+/// <param name="CreatedAt">When it was registered.</param>
+/// <param name="Version">Counts the changes of its settings.</param>
+/// <param name="Current">The label that production points at.</param>
+/// <param name="Domains">The custom domains of production.</param>
+public sealed record ProjectInfo(
+    Guid Id, string Org, string Name, string? GithubRepo, string? Branch, bool AutoDeploy, int? Millicores, long? MemoryBytes,
+    DateTimeOffset CreatedAt, long Version, string? Current, IReadOnlyList<string> Domains)
+{
+    /// <summary>The environment that is meant when none is named.</summary>
+    public const string Production = "production";
+}
+
+/// <summary>What may be set on a project; null leaves it as it is.</summary>
+/// <param name="GithubRepo">The repository.</param>
+/// <param name="Branch">The branch.</param>
+/// <param name="AutoDeploy">Whether a push deploys by itself.</param>
+/// <param name="Millicores">Promised to each instance.</param>
+/// <param name="MemoryBytes">Promised to each instance.</param>
+public sealed record ProjectSettings(string? GithubRepo, string? Branch, bool? AutoDeploy, int? Millicores, long? MemoryBytes);
+
+/// <summary>A custom domain as others see it.</summary>
+/// <param name="Host">The domain.</param>
+/// <param name="Org">The organization.</param>
+/// <param name="Project">The project.</param>
+/// <param name="Environment">The environment.</param>
+public sealed record DomainInfo(string Host, string Org, string Project, string Environment);
+
+/// <summary>Projects, their environments and domains (U-05, U-08). Thread-safe; changes happen in the caller's transaction.</summary>
+/// <param name="store">The control plane's memory.</param>
+/// <param name="routes">Publishes what a change of domains means.</param>
+/// <param name="clock">The time.</param>
+public sealed class Projects(Store store, Routes routes, TimeProvider clock)
+{
+    /// <summary>Registers a project; problems when a name is bad, or it or its host is taken.</summary>
+    public async Task<Judged<ProjectInfo>> CreateAsync(
+        StoreContext db, string org, string name, ProjectSettings settings, CancellationToken cancellation)
+    {
+        var problems = new ProblemList();
+        problems.RequireSlug("org", org);
+        problems.RequireSlug("name", name);
+        RequireLabel(problems, $"{name}-{new string('x', Ids.NanoLength)}-{org}", "name");
+        if (problems.IsEmpty && await db.Set<ProjectRow>().AnyAsync(p => p.Org == org && p.Name == name, cancellation))
+            problems.Add("taken", "name", $"Project {org}/{name} is there already.", "Use it, or choose another name.");
+        if (!problems.IsEmpty)
+            return Judged<ProjectInfo>.Bad(problems.Problems);
+        var row = new ProjectRow
+        {
+            Id = Ids.New(clock), Org = org, Name = name, AutoDeploy = false, CreatedAt = clock.GetUtcNow(), Version = 1,
+        };
+        Apply(row, settings);
+        db.Add(row);
+        var judged = await EnvironmentAsync(db, row, ProjectInfo.Production, cancellation);
+        return judged.Value is null ? Judged<ProjectInfo>.Bad(judged.Problems) : Judged<ProjectInfo>.Good(Info(row, null, []));
+    }
+
+    /// <summary>Changes settings; null when there is no such project.</summary>
+    public async Task<ProjectInfo?> PatchAsync(StoreContext db, string org, string name, ProjectSettings settings, CancellationToken cancellation)
+    {
+        var row = await db.Set<ProjectRow>().AsTracking().SingleOrDefaultAsync(p => p.Org == org && p.Name == name, cancellation);
+        if (row is null)
+            return null;
+        Apply(row, settings);
+        row.Version++;
+        return await InfoAsync(db, row, cancellation);
+    }
+
+    /// <summary>One project; null when there is none.</summary>
+    public Task<ProjectInfo?> FindAsync(string org, string name, CancellationToken cancellation) =>
+        store.ReadAsync((db, cancel) => FindAsync(db, org, name, cancel), cancellation);
+
+    /// <summary>One project, inside a transaction.</summary>
+    public async Task<ProjectInfo?> FindAsync(StoreContext db, string org, string name, CancellationToken cancellation)
+    {
+        var row = await db.Set<ProjectRow>().SingleOrDefaultAsync(p => p.Org == org && p.Name == name, cancellation);
+        return row is null ? null : await InfoAsync(db, row, cancellation);
+    }
+
+    /// <summary>All projects, by organization and name; from behind <paramref name="cursor"/> where it is given.</summary>
+    public Task<IReadOnlyList<ProjectInfo>> ListAsync(int limit, string? cursor, CancellationToken cancellation) =>
+        store.ReadAsync<IReadOnlyList<ProjectInfo>>(async (db, cancel) =>
+        {
+            var rows = await db.Set<ProjectRow>().OrderBy(p => p.Org).ThenBy(p => p.Name)
+                .Where(p => cursor == null || string.Compare(p.Org + "/" + p.Name, cursor) > 0).Take(limit).ToListAsync(cancel);
+            var infos = new List<ProjectInfo>();
+            foreach (var row in rows)
+                infos.Add(await InfoAsync(db, row, cancel));
+            return infos;
+        }, cancellation);
+
+    /// <summary>Gives an environment a custom domain; a problem when it is not a domain name or belongs to someone else.</summary>
+    public async Task<Judged<DomainInfo>> AddDomainAsync(
+        StoreContext db, ProjectInfo project, string environment, string host, CancellationToken cancellation)
+    {
+        var name = host.Trim().TrimEnd('.').ToLowerInvariant();
+        var problems = new ProblemList();
+        problems.RequireSlug("environment", environment);
+        if (Uri.CheckHostName(name) != UriHostNameType.Dns || !name.Contains('.', StringComparison.Ordinal))
+            problems.Add("bad-domain", "host", $"'{host}' is not a domain name.", "Use a full name such as app.example.org.");
+        else if (routes.IsOurs(name))
+            problems.Add("bad-domain", "host", $"'{name}' lies below the platform's own base domain.", "Hosts there are given by the platform.");
+        var taken = await db.Set<DomainRow>().AsTracking().SingleOrDefaultAsync(d => d.Host == name, cancellation);
+        if (taken is not null && taken.ProjectId != project.Id)
+            problems.Add("taken", "host", $"'{name}' belongs to another project.", "Remove it there first.");
+        if (!problems.IsEmpty)
+            return Judged<DomainInfo>.Bad(problems.Problems);
+        if (taken is null)
+            db.Add(new DomainRow { Host = name, ProjectId = project.Id, Environment = environment });
+        else
+            taken.Environment = environment;
+        await db.SaveChangesAsync(cancellation);
+        await routes.PublishAsync(db, cancellation);
+        return Judged<DomainInfo>.Good(new DomainInfo(name, project.Org, project.Name, environment));
+    }
+
+    /// <summary>Takes a custom domain away; false when the project does not have it.</summary>
+    public async Task<bool> RemoveDomainAsync(StoreContext db, ProjectInfo project, string host, CancellationToken cancellation)
+    {
+        var removed = await db.Set<DomainRow>().Where(d => d.Host == host && d.ProjectId == project.Id).ExecuteDeleteAsync(cancellation);
+        await routes.PublishAsync(db, cancellation);
+        return removed > 0;
+    }
+
+    /// <summary>Finds an environment of a project or makes it; a problem when its host is taken (T-40).</summary>
+    internal async Task<Judged<EnvironmentRow>> EnvironmentAsync(StoreContext db, ProjectRow project, string name, CancellationToken cancellation)
+    {
+        var row = await db.Set<EnvironmentRow>().AsTracking().SingleOrDefaultAsync(e => e.ProjectId == project.Id && e.Name == name, cancellation);
+        if (row is not null)
+            return Judged<EnvironmentRow>.Good(row);
+        var problems = new ProblemList();
+        problems.RequireSlug("environment", name);
+        var label = HostLabels.OfEnvironment(project.Org, project.Name, name);
+        RequireLabel(problems, label, "environment");
+        if (await db.Set<HostRow>().AnyAsync(h => h.Label == label, cancellation))
+            problems.Add("taken", "environment", $"The host '{label}' belongs to another project or deployment.", "Choose another name.");
+        if (!problems.IsEmpty)
+            return Judged<EnvironmentRow>.Bad(problems.Problems);
+        db.Add(new HostRow { Label = label, ProjectId = project.Id });
+        row = new EnvironmentRow { ProjectId = project.Id, Name = name, HostLabel = label, Generation = 0 };
+        db.Add(row);
+        await db.SaveChangesAsync(cancellation);
+        return Judged<EnvironmentRow>.Good(row);
+    }
+
+    internal static void RequireLabel(ProblemList problems, string label, string path)
+    {
+        if (label.Length > Slug.MaxLabelLength)
+            problems.Add("label-too-long", path,
+                $"The host label '{label}' has {label.Length} characters; DNS allows {Slug.MaxLabelLength}.",
+                $"Shorten organization, project or environment by {label.Length - Slug.MaxLabelLength}.");
+    }
+
+    private static async Task<ProjectInfo> InfoAsync(StoreContext db, ProjectRow row, CancellationToken cancellation)
+    {
+        var current = await db.Set<EnvironmentRow>().Where(e => e.ProjectId == row.Id && e.Name == ProjectInfo.Production)
+            .Select(e => e.Current).SingleOrDefaultAsync(cancellation);
+        var domains = await db.Set<DomainRow>().Where(d => d.ProjectId == row.Id && d.Environment == ProjectInfo.Production)
+            .OrderBy(d => d.Host).Select(d => d.Host).ToListAsync(cancellation);
+        return Info(row, current, domains);
+    }
+
+    private static void Apply(ProjectRow row, ProjectSettings settings)
+    {
+        row.GithubRepo = settings.GithubRepo ?? row.GithubRepo;
+        row.Branch = settings.Branch ?? row.Branch;
+        row.AutoDeploy = settings.AutoDeploy ?? row.AutoDeploy;
+        row.Millicores = settings.Millicores ?? row.Millicores;
+        row.MemoryBytes = settings.MemoryBytes ?? row.MemoryBytes;
+    }
+
+    private static ProjectInfo Info(ProjectRow r, string? current, IReadOnlyList<string> domains) => new(
+        r.Id, r.Org, r.Name, r.GithubRepo, r.Branch, r.AutoDeploy, r.Millicores, r.MemoryBytes, r.CreatedAt, r.Version, current, domains);
+}

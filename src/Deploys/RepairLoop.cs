@@ -1,0 +1,103 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>What should change so that a running deployment has its instances where they may be: pure.</summary>
+/// <param name="Start">Instances to start.</param>
+/// <param name="End">Instances to take out of traffic and stop: every one of them has a ready replacement.</param>
+/// <param name="Abandon">Instances of nodes that are down and have a ready replacement: they count as gone.</param>
+/// <param name="Waiting">What cannot be done now, and why; null when nothing is missing.</param>
+internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Guid> End, IReadOnlyList<Guid> Abandon, string? Waiting)
+{
+    public bool IsEmpty => Start.Count == 0 && End.Count == 0 && Abandon.Count == 0;
+
+    /// <summary>
+    /// Instances on nodes that drain or are down leave a region when as many others are ready there; until then,
+    /// replacements are started on nodes that may take them. Never ends the last healthy copy.
+    /// </summary>
+    public static RepairPlan For(
+        ServiceSettings settings, IReadOnlyList<InstanceInfo> instances, IReadOnlyList<NodeInfo> workers, Func<NodeInfo, bool> isDown, Func<Guid> newId)
+    {
+        var start = new List<Placed>();
+        var leave = new List<InstanceInfo>();
+        string? waiting = null;
+        var byId = workers.ToDictionary(n => n.Id);
+        foreach (var region in instances.Where(i => i.Phase == InstancePhase.Serving).GroupBy(i => i.Region))
+        {
+            var wanted = settings.InstancesIn(region.Key);
+            var leaving = region.Where(i => !byId.TryGetValue(i.NodeId, out var node) || node.State == NodeState.Draining || isDown(node)).ToList();
+            if (leaving.Count == 0)
+                continue;
+            var staying = region.Except(leaving).ToList();
+            var candidates = workers.Where(n => n.Region == region.Key && n.State == NodeState.Ready && !isDown(n)).ToList();
+            var missing = wanted - staying.Count;
+            if (missing > 0)
+            {
+                var placed = candidates.Count == 0 ? null : Placement.Choose(candidates, _ => missing, settings.Limits, newId);
+                waiting ??= placed?.Value is null ? placed?.Problems[0].Message ?? $"No other node of region '{region.Key}' can take its instances." : null;
+                start.AddRange(placed?.Value ?? []);
+            }
+            else if (staying.Count(i => i.TakesTraffic) >= wanted)
+                leave.AddRange(leaving);
+        }
+        var down = leave.Where(i => !byId.TryGetValue(i.NodeId, out var node) || isDown(node)).Select(i => i.Id).ToList();
+        return new RepairPlan(start, [.. leave.Select(i => i.Id).Except(down)], down, waiting);
+    }
+}
+
+/// <summary>
+/// Moves instances away from nodes that drain or are down (ZW-49), for every deployment that runs and that no operation
+/// moves now.
+/// </summary>
+internal sealed class RepairLoop(
+    Store store, Operations operations, Nodes nodes, Instances instances, Routes routes, Retirement retirement, TimeProvider clock) : ILoop
+{
+    public string Name => "repair";
+
+    public TimeSpan Every => TimeSpan.FromSeconds(5);
+
+    public Nudge Wake => nodes.Changed;
+
+    public async Task<string> RunAsync(CancellationToken cancellation)
+    {
+        var labels = await store.ReadAsync((db, cancel) => db.Set<DeploymentRow>()
+            .Where(d => d.Status == DeploymentStatus.Active || d.Status == DeploymentStatus.Inactive).Select(d => d.Label).ToListAsync(cancel), cancellation);
+        var words = new List<string>();
+        foreach (var label in labels)
+        {
+            var plan = await store.WriteAsync((db, cancel) => RepairAsync(db, label, cancel), cancellation);
+            if (plan.End.Count > 0)
+                await retirement.EndInstancesAsync(plan.End, await DrainOfAsync(label, cancellation), _ => { }, cancellation);
+            if (!plan.IsEmpty || plan.Waiting is not null)
+                words.Add($"{label}: {plan.Start.Count} started, {plan.End.Count + plan.Abandon.Count} moved away{(plan.Waiting is { } why ? $" ({why})" : "")}");
+        }
+        return words.Count == 0 ? $"{labels.Count} deployments are where they should be" : string.Join("; ", words);
+    }
+
+    private async Task<RepairPlan> RepairAsync(StoreContext db, string label, CancellationToken cancellation)
+    {
+        var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
+        var nothing = new RepairPlan([], [], [], null);
+        if (await operations.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null
+            || await operations.HolderAsync(db, $"deployment/{label}", cancellation) is not null)
+            return nothing;
+        var workers = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker).ToList();
+        var settings = Deployments.SettingsOf(row);
+        var plan = RepairPlan.For(settings, await instances.ListAsync(db, label, cancellation), workers, nodes.IsDown, () => Ids.New(clock));
+        foreach (var placed in plan.Start)
+            await instances.PlaceAsync(db, placed.NodeId, settings.Spec(row, placed), cancellation);
+        if (plan.End.Count > 0 || plan.Abandon.Count > 0)
+        {
+            await instances.WithdrawAsync(db, plan.End, cancellation);
+            await instances.AbandonAsync(db, plan.Abandon, cancellation);
+            await routes.PublishAsync(db, cancellation);
+        }
+        return plan;
+    }
+
+    private Task<TimeSpan> DrainOfAsync(string label, CancellationToken cancellation) =>
+        store.ReadAsync(async (db, cancel) => Deployments.SettingsOf(await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancel)).Drain, cancellation);
+}

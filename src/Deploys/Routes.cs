@@ -1,0 +1,168 @@
+using System.Text.Json;
+using Groundcrew.Bedrock;
+using Groundcrew.Edge;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Deploys;
+
+/// <summary>The node task that gives an edge its table, and what the edge reports of it.</summary>
+/// <param name="Serving">The generation that it serves now.</param>
+/// <param name="Draining">Targets that left the table and still have requests in flight.</param>
+/// <param name="Problem">Why it does not serve the generation it was given; null when it does.</param>
+public sealed record EdgeReport(long Serving, IReadOnlyList<DrainingTarget> Draining, string? Problem)
+{
+    /// <summary>The kind of the task; its payload is a <see cref="RouteTable"/>.</summary>
+    public const string Kind = "edge.routes";
+
+    /// <summary>The key of the task: one an edge.</summary>
+    public const string Key = "routes";
+}
+
+/// <summary>
+/// The one writer of the route table: computes it from pointers, domains and instances that passed their checks,
+/// publishes it to every edge as a new generation, and waits for the edges' word. Thread-safe.
+/// </summary>
+/// <param name="store">The control plane's memory.</param>
+/// <param name="nodes">The registry, for the edges.</param>
+/// <param name="instances">The instances.</param>
+/// <param name="link">Where edges report.</param>
+/// <param name="options">The base domain.</param>
+/// <param name="clock">The time.</param>
+public sealed class Routes(Store store, Nodes nodes, Instances instances, Link link, DeploysOptions options, TimeProvider clock)
+{
+    private const long OnlyRow = 1;
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
+    /// <summary>The table that edges should have now.</summary>
+    public Task<RouteTable> CurrentAsync(CancellationToken cancellation) =>
+        store.ReadAsync(async (db, cancel) => Table(await db.Set<RouteTableRow>().SingleOrDefaultAsync(cancel)), cancellation);
+
+    /// <summary>The whole host of a label.</summary>
+    public string HostOf(string label) => $"{label}.{options.BaseDomain}";
+
+    /// <summary>Whether a host lies below the platform's base domain.</summary>
+    public bool IsOurs(string host) =>
+        host == options.BaseDomain || host.EndsWith("." + options.BaseDomain, StringComparison.Ordinal);
+
+    /// <summary>
+    /// Computes the table from what the transaction sees and, when it differs, gives it to every edge as the next
+    /// generation. Returns the generation that now holds.
+    /// </summary>
+    public async Task<long> PublishAsync(StoreContext db, CancellationToken cancellation, long atLeast = 0)
+    {
+        await db.SaveChangesAsync(cancellation);
+        var row = await db.Set<RouteTableRow>().AsTracking().SingleOrDefaultAsync(cancellation);
+        if (row is null)
+            db.Add(row = new RouteTableRow { Id = OnlyRow, Generation = 0, Routes = "" });
+        var routes = JsonSerializer.Serialize(await ComputeAsync(db, cancellation), Json.Options);
+        if (row.Generation == 0 || routes != row.Routes || row.Generation < atLeast)
+            (row.Generation, row.Routes) = (Math.Max(row.Generation + 1, atLeast), routes);
+        var edges = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Edge);
+        foreach (var edge in edges)
+            await nodes.PutTaskAsync(db, edge.Id, EdgeReport.Key, EdgeReport.Kind, Table(row), cancellation, row.Generation);
+        await db.SaveChangesAsync(cancellation);
+        return row.Generation;
+    }
+
+    /// <summary>
+    /// Waits until every edge that is there serves <paramref name="generation"/>. Returns why not: an edge refused it, or
+    /// the deadline passed; null when all do. An edge that is down is not waited for: it starts with what it is given.
+    /// </summary>
+    public async Task<string?> ConfirmAsync(long generation, DateTimeOffset deadline, CancellationToken cancellation)
+    {
+        string? refusal = null;
+        var confirmed = await WaitForEdgesAsync(edge =>
+        {
+            if (edge.Report is { Problem: { } problem } report && report.Serving < generation && edge.Attempted >= generation)
+                refusal = $"edge {edge.Node.Hostname}: {problem}";
+            return edge.Report?.Serving >= generation;
+        }, () => refusal is not null, deadline, cancellation);
+        return refusal ?? (confirmed ? null : $"an edge did not confirm route table {generation} in time");
+    }
+
+    /// <summary>
+    /// Waits until every edge that is there serves <paramref name="generation"/> and has no request in flight to the
+    /// instances (invariant 4). False when the deadline passed first.
+    /// </summary>
+    public Task<bool> DrainedAsync(long generation, IReadOnlyCollection<Guid> ids, DateTimeOffset deadline, CancellationToken cancellation) =>
+        WaitForEdgesAsync(
+            edge => edge.Report is { } report && report.Serving >= generation
+                && !report.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
+            () => false, deadline, cancellation);
+
+    /// <summary>The highest generation that any edge says it serves: beyond ours after the store went back to a backup.</summary>
+    internal async Task<long> HighestServedAsync(CancellationToken cancellation) =>
+        (await EdgesAsync(cancellation)).Max(e => e.Report?.Serving) ?? 0;
+
+    private async Task<bool> WaitForEdgesAsync(Func<EdgeNow, bool> holds, Func<bool> giveUp, DateTimeOffset deadline, CancellationToken cancellation)
+    {
+        return await link.Reported.WaitUntilAsync(async cancel =>
+        {
+            var edges = (await EdgesAsync(cancel)).Where(e => nodes.IsExpected(e.Node));
+            return edges.All(holds) || giveUp();
+        }, deadline, LookAgain, clock, cancellation) && !giveUp();
+    }
+
+    private async Task<List<EdgeNow>> EdgesAsync(CancellationToken cancellation)
+    {
+        var edges = (await nodes.ListAsync(cancellation)).Where(n => n.Role == NodeRole.Edge);
+        return
+        [
+            .. edges.Select(node =>
+            {
+                var report = link.ReportOf(node.Id, EdgeReport.Key);
+                return new EdgeNow(node, report?.Generation ?? 0, report?.Status.Deserialize<EdgeReport>(Json.Options));
+            }),
+        ];
+    }
+
+    private async Task<List<Route>> ComputeAsync(StoreContext db, CancellationToken cancellation)
+    {
+        var running = (await instances.ListAsync(db, null, cancellation)).Where(i => i.TakesTraffic)
+            .GroupBy(i => i.Deployment, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => (IReadOnlyList<Target>)[.. g.Select(i => new Target(i.Id, i.Status.Address!, i.Region))], StringComparer.Ordinal);
+        var environments = await db.Set<EnvironmentRow>().Where(e => e.Current != null).ToListAsync(cancellation);
+        var labels = running.Keys.Concat(environments.Select(e => e.Current!)).Distinct().ToList();
+        var deployments = await db.Set<DeploymentRow>().Where(d => labels.Contains(d.Label)).ToDictionaryAsync(d => d.Label, cancellation);
+        var domains = await db.Set<DomainRow>().ToListAsync(cancellation);
+        return RouteTables.Compute(running, environments, deployments, domains, HostOf);
+    }
+
+    private RouteTable Table(RouteTableRow? row) => new(
+        row?.Generation ?? 0, store.PlatformId,
+        row is null or { Routes: "" } ? [] : JsonSerializer.Deserialize<IReadOnlyList<Route>>(row.Routes, Json.Options)!);
+
+    private sealed record EdgeNow(NodeInfo Node, long Attempted, EdgeReport? Report);
+}
+
+/// <summary>What the route table should be: pure.</summary>
+internal static class RouteTables
+{
+    /// <summary>
+    /// A host for every deployment that has a ready instance, one for every environment that points somewhere, and every
+    /// custom domain of such an environment, in the order of hosts.
+    /// </summary>
+    public static List<Route> Compute(
+        IReadOnlyDictionary<string, IReadOnlyList<Target>> running, IReadOnlyList<EnvironmentRow> environments,
+        IReadOnlyDictionary<string, DeploymentRow> deployments, IReadOnlyList<DomainRow> domains, Func<string, string> hostOf)
+    {
+        var routes = new List<Route>();
+        foreach (var (label, targets) in running)
+            routes.Add(Route(hostOf(label), deployments[label], targets));
+        foreach (var environment in environments)
+        {
+            var deployment = deployments[environment.Current!];
+            var targets = running.GetValueOrDefault(deployment.Label, []);
+            routes.Add(Route(hostOf(environment.HostLabel), deployment, targets));
+            foreach (var domain in domains.Where(d => d.ProjectId == environment.ProjectId && d.Environment == environment.Name))
+                routes.Add(Route(domain.Host, deployment, targets));
+        }
+        routes.Sort((a, b) => string.CompareOrdinal(a.Host, b.Host));
+        return routes;
+    }
+
+    private static Route Route(string host, DeploymentRow d, IReadOnlyList<Target> targets) =>
+        new(host, d.Org, d.Project, d.Environment, d.Label, targets);
+}
