@@ -1,0 +1,94 @@
+using Groundcrew.Bedrock;
+
+namespace Groundcrew.Contract.Manifest;
+
+/// <summary>
+/// The rules between keys, after each key was judged alone. What was refused there is missing here, whatever its type
+/// says: every rule takes what is left and says nothing about what is gone.
+/// </summary>
+internal static class SystemRules
+{
+    public static void Judge(SystemManifest manifest, Judgement judgement)
+    {
+        if (manifest.Services is null)
+            return;
+        foreach (var (name, service) in manifest.Services)
+        {
+            var path = $"services.{name}";
+            JudgeLabels(name, service, manifest.Organization, path, judgement);
+            JudgeSource(service, path, judgement);
+            JudgeHealth(service.Health, $"{path}.health", judgement);
+            JudgeVariables(service.Environment, service.Secrets, path, judgement);
+            foreach (var (environment, over) in service.Environments)
+                JudgeVariables(over.Environment, over.Secrets, $"{path}.environments.{environment}", judgement);
+        }
+        JudgeDomains(manifest.Services, judgement);
+    }
+
+    private static void JudgeLabels(string project, ServiceManifest service, string? organization, string path, Judgement judgement)
+    {
+        if (organization is null)
+            return;
+        JudgeLabel($"{project}-{new string('x', Ids.NanoLength)}-{organization}", SystemManifest.LabelLength(project, organization, null), path, judgement);
+        foreach (var environment in service.Environments.Keys.Prepend(SystemManifest.Production).Distinct())
+        {
+            var at = $"{path}.environments.{environment}";
+            JudgeLabel($"{project}-{environment}-{organization}", SystemManifest.LabelLength(project, organization, environment),
+                judgement.Has(at) ? at : path, judgement);
+        }
+    }
+
+    private static void JudgeLabel(string label, int length, string path, Judgement judgement)
+    {
+        var over = length - Slug.MaxLabelLength;
+        if (over > 0)
+            judgement.Refuse(ProblemKinds.LabelTooLong, path,
+                $"The host name '{Words.Show(label, 100)}' has a part of {length} characters, {over} more than the {Slug.MaxLabelLength} that DNS allows.",
+                $"Shorten the names in it by {over} in all.");
+    }
+
+    private static void JudgeSource(ServiceManifest service, string path, Judgement judgement)
+    {
+        string[] packaged = ["build", "package", "exclude", "run"];
+        if (!judgement.Has($"{path}.image"))
+        {
+            if (!judgement.Has($"{path}.run"))
+                judgement.Refuse(ProblemKinds.MissingKey, $"{path}.run", "The key 'run' is missing, and there is no 'image'.", "Add it, such as 'run: ./hello'.");
+            return;
+        }
+        foreach (var key in packaged.Where(key => judgement.Has($"{path}.{key}")))
+            judgement.Refuse(ProblemKinds.ImageAndPackage, $"{path}.{key}", $"'{key}' stands beside 'image'.");
+    }
+
+    private static void JudgeHealth(HealthManifest health, string path, Judgement judgement)
+    {
+        if (health.Readiness is not { } readiness || health.Resolve(readiness).InitialDelay < health.Deadline)
+            return;
+        string[] causes = [$"{path}.readiness.initialDelay", $"{path}.initialDelay", $"{path}.deadline"];
+        judgement.Refuse(ProblemKinds.NeverReady, causes.FirstOrDefault(judgement.Has) ?? path,
+            $"The first readiness probe comes after {Quantity.Format(health.Resolve(readiness).InitialDelay)}, the deadline after {Quantity.Format(health.Deadline)}.");
+    }
+
+    private static void JudgeVariables(
+        IReadOnlyDictionary<string, string> plain, IReadOnlyDictionary<string, string> secrets, string path, Judgement judgement)
+    {
+        foreach (var name in secrets.Keys.Where(plain.ContainsKey))
+            judgement.Refuse(ProblemKinds.VariableTwice, $"{path}.secrets.{name}", $"'{name}' stands in 'environment' too.");
+    }
+
+    private static void JudgeDomains(IReadOnlyDictionary<string, ServiceManifest> services, Judgement judgement)
+    {
+        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, service) in services)
+        {
+            foreach (var environment in service.Environments.Keys.Prepend(SystemManifest.Production).Distinct())
+            {
+                var isOwn = service.Environments.GetValueOrDefault(environment)?.Domains is not null;
+                var path = isOwn ? $"services.{name}.environments.{environment}.domains" : $"services.{name}.domains";
+                foreach (var (index, domain) in service.DomainsIn(environment).Index())
+                    if (!owners.TryAdd(domain, $"{name} in {environment}"))
+                        judgement.Refuse(ProblemKinds.DomainTwice, $"{path}[{index}]", $"'{domain}' leads to {owners[domain]} already.");
+            }
+        }
+    }
+}
