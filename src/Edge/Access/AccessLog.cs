@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Threading.Channels;
+using Groundcrew.Bedrock;
+using Microsoft.Extensions.Hosting;
+
+namespace Groundcrew.Edge;
+
+/// <summary>
+/// Writes one line a request to <c>access.log</c>, off the request's way. At most
+/// <see cref="EdgeOptions.AccessLogCapacity"/> records wait; what does not fit, or what the disk refuses, is dropped and
+/// counted in <c>groundcrew_edge_access_records_dropped_total</c>. Thread-safe.
+/// </summary>
+internal sealed class AccessLog : BackgroundService
+{
+    private const int BatchBytes = 64 * 1024;
+    private readonly Channel<AccessRecord> _queue;
+    private readonly Metric.Series _dropped;
+    private readonly ISignals _signals;
+    private readonly TimeProvider _clock;
+    private readonly string _path;
+    private readonly RotatedFile _file;
+    private volatile string? _failure;
+
+    public AccessLog(EdgeOptions options, MetricRegistry metrics, ISignals signals, TimeProvider clock)
+    {
+        _queue = Channel.CreateBounded<AccessRecord>(new BoundedChannelOptions(options.AccessLogCapacity)
+        {
+            SingleReader = true,
+            FullMode = BoundedChannelFullMode.Wait,
+        });
+        _dropped = metrics.Counter("groundcrew_edge_access_records_dropped_total",
+            "Access records that were not written: the queue was full or the disk refused them.").With();
+        (_signals, _clock) = (signals, clock);
+        _path = Path.Combine(options.StateFolder, "access.log");
+        _file = new RotatedFile(_path, options.AccessLogMaxBytes, options.AccessLogFiles);
+    }
+
+    /// <summary>Why the last batch was not written; null when it was.</summary>
+    public string? Failure => _failure;
+
+    /// <summary>Hands a record over; never waits.</summary>
+    public void Add(in AccessRecord record)
+    {
+        if (!_queue.Writer.TryWrite(record))
+            _dropped.Add();
+    }
+
+    /// <summary>Takes no more records and writes those that wait.</summary>
+    public override Task StopAsync(CancellationToken cancellationToken)
+    {
+        _queue.Writer.TryComplete();
+        return base.StopAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _file.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>Ends when the queue was completed and is empty, not at the token: the last records are written too.</summary>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var batch = new ArrayBufferWriter<byte>(BatchBytes);
+        await using var json = new Utf8JsonWriter(batch, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        while (await _queue.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            batch.ResetWrittenCount();
+            var count = 0;
+            while (batch.WrittenCount < BatchBytes && _queue.Reader.TryRead(out var record))
+            {
+                json.Reset();
+                record.WriteTo(json);
+                json.Flush();
+                batch.Write("\n"u8);
+                count++;
+            }
+            Write(batch.WrittenSpan, count);
+        }
+    }
+
+    private void Write(ReadOnlySpan<byte> lines, int count)
+    {
+        try
+        {
+            _file.Append(lines);
+            _failure = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _dropped.Add(count);
+            if (_failure is null)
+                _signals.Raise(new Signal("edge-access-log-failed", _path,
+                    $"The access log cannot be written: {e.Message} Traffic flows on; its records are dropped and counted until the disk takes them again.",
+                    SignalUrgency.Warning, _clock.GetUtcNow()));
+            _failure = e.Message;
+        }
+    }
+}

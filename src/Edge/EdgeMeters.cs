@@ -1,0 +1,103 @@
+using Groundcrew.Bedrock;
+
+namespace Groundcrew.Edge;
+
+/// <summary>The edge's metrics. Series are looked up when a table is made ready, never by a request. Thread-safe.</summary>
+internal sealed class EdgeMeters
+{
+    private static readonly double[] Buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+    private readonly Metric _requests;
+    private readonly Metric _byService;
+    private readonly Metric _duration;
+    private readonly Metric _tables;
+    private readonly Metric.Series _inFlight;
+    private readonly Metric.Series _noRoute;
+    private readonly Metric.Series _retries;
+    private readonly Metric.Series _ejections;
+
+    public EdgeMeters(MetricRegistry metrics)
+    {
+        _requests = metrics.Counter("groundcrew_edge_requests_total", "Requests by the status that the client saw; 499 when it left first.",
+            "org", "project", "deployment", "status");
+        _byService = metrics.Counter("http_requests_total", "Requests of a service (project and organization) by status.", "service", "status");
+        _duration = metrics.Histogram("groundcrew_edge_request_duration_seconds",
+            "From the first byte of a request to the last of its response; upgraded connections are left out.", Buckets, "org", "project");
+        _tables = metrics.Counter("groundcrew_edge_tables_total", "Route tables that were offered, by what became of them.", "outcome");
+        _inFlight = metrics.Gauge("groundcrew_edge_requests_in_flight", "Requests and upgraded connections that are open now.").With();
+        _noRoute = metrics.Counter("groundcrew_edge_no_route_total", "Requests for a host that no route names.").With();
+        _retries = metrics.Counter("groundcrew_edge_retries_total", "Requests that were offered to one more instance.").With();
+        _ejections = metrics.Counter("groundcrew_edge_ejections_total", "Instances left out for a while because connections failed.").With();
+    }
+
+    public void Began() => _inFlight.Add();
+
+    public void Ended() => _inFlight.Add(-1);
+
+    public void CountNoRoute() => _noRoute.Add();
+
+    public void CountRetry() => _retries.Add();
+
+    public void CountEjection() => _ejections.Add();
+
+    public void CountTable(ApplyOutcome outcome) => _tables.With(outcome switch
+    {
+        ApplyOutcome.Applied => "applied",
+        ApplyOutcome.SameAlready => "same",
+        ApplyOutcome.RefusedOlder => "older",
+        ApplyOutcome.RefusedOtherPlatform => "other-platform",
+        ApplyOutcome.RefusedProblems => "problems",
+        ApplyOutcome.NotKept => "not-kept",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    }).Add();
+
+    public Metric.Series DurationOf(Route route) => _duration.With(route.Org, route.Project);
+
+    public StatusCounters RequestsOf(Route route)
+    {
+        var service = $"{route.Project}-{route.Org}";
+        return new StatusCounters(status =>
+            (_requests.With(route.Org, route.Project, route.Deployment, status), _byService.With(service, status)));
+    }
+}
+
+/// <summary>
+/// The request counters of one route by status: a route answers with few different statuses, so a short array that is
+/// replaced when a new one appears beats a dictionary. Thread-safe, without a lock.
+/// </summary>
+internal sealed class StatusCounters(Func<string, (Metric.Series Requests, Metric.Series ByService)> find)
+{
+    private Entry[] _known = [];
+
+    /// <summary>Counts one request that ended with <paramref name="status"/>.</summary>
+    public void Count(int status)
+    {
+        var entry = Find(Volatile.Read(ref _known), status) ?? Learn(status);
+        entry.Requests.Add();
+        entry.ByService.Add();
+    }
+
+    private static Entry? Find(Entry[] known, int status)
+    {
+        foreach (var entry in known)
+            if (entry.Status == status)
+                return entry;
+        return null;
+    }
+
+    private Entry Learn(int status)
+    {
+        var (requests, byService) = find(status.ToString());
+        var entry = new Entry(status, requests, byService);
+        var seen = Volatile.Read(ref _known);
+        while (Find(seen, status) is null)
+        {
+            var before = Interlocked.CompareExchange(ref _known, [.. seen, entry], seen);
+            if (before == seen)
+                break;
+            seen = before;
+        }
+        return entry;
+    }
+
+    private sealed record Entry(int Status, Metric.Series Requests, Metric.Series ByService);
+}

@@ -1,0 +1,77 @@
+using System.Text;
+using Groundcrew.Bedrock;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace Groundcrew.Edge;
+
+/// <summary>How a host becomes an edge: its services, the traffic port and the status port.</summary>
+public static class EdgeServices
+{
+    /// <summary>
+    /// Adds an edge to a host, with <see cref="EdgeTable"/> as its face, and sets Kestrel's limits for carrying other
+    /// people's traffic. A <see cref="MetricRegistry"/>, <see cref="ISignals"/>, <see cref="DurableFiles"/> and
+    /// <see cref="TimeProvider"/> that the host registered before are used; signals go to the log when there is none.
+    /// </summary>
+    public static IServiceCollection AddEdge(this IServiceCollection services, EdgeOptions options)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(DurableFiles.Real);
+        services.TryAddSingleton<MetricRegistry>();
+        services.TryAddSingleton<ISignals, LoggedSignals>();
+        services.AddSingleton(options);
+        services.AddHttpForwarder();
+        services.AddSingleton<EdgeMeters>();
+        services.AddSingleton<EdgeTable>();
+        services.AddSingleton<Upstream>();
+        services.AddSingleton<AccessLog>();
+        services.AddHostedService(s => s.GetRequiredService<AccessLog>());
+        services.AddSingleton<EdgeProxy>();
+        services.AddSingleton<StatusDoor>();
+        services.AddRouting();
+        services.Configure<KestrelServerOptions>(Limit);
+        // These two write a request's whole URL, query and all; the access log says what may be said.
+        services.AddLogging(l => l
+            .AddFilter("Yarp.ReverseProxy", LogLevel.Error)
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
+        return services;
+    }
+
+    /// <summary>Ends the pipeline of the traffic port: every request that comes here is routed by its host.</summary>
+    public static void MapEdge(this IApplicationBuilder app)
+    {
+        var proxy = app.ApplicationServices.GetRequiredService<EdgeProxy>();
+        app.Run(proxy.ServeAsync);
+    }
+
+    /// <summary>
+    /// Opens the status door: <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/ready</c>, <c>/metrics</c> and
+    /// <c>/routes</c>. For the status port only: it asks nobody who they are.
+    /// </summary>
+    public static void MapEdgeStatus(this IEndpointRouteBuilder endpoints) =>
+        endpoints.ServiceProvider.GetRequiredService<StatusDoor>().Map(endpoints);
+
+    private static void Limit(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MaxRequestHeaderCount = 100;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+        kestrel.Limits.MaxRequestLineSize = 16 * 1024;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        // Header bytes pass as they are, whatever their encoding.
+        kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
+    }
+}
+
+/// <summary>Signals of an edge that nobody connected, so that they are at least read in the log. Thread-safe.</summary>
+internal sealed class LoggedSignals(ILogger<LoggedSignals> logger) : ISignals
+{
+    public void Raise(Signal signal) =>
+        logger.LogError("{Kind} ({Urgency}) {Subject}: {Message}", signal.Kind, signal.Urgency, signal.Subject, signal.Message);
+}
