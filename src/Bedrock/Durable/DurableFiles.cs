@@ -93,14 +93,22 @@ public sealed class DurableFiles(Action<DurableStep, string>? before = null)
     /// <summary>Deletes a file and makes the deletion durable; a missing file is fine.</summary>
     public void Delete(string path)
     {
-        File.Delete(path);
-        SyncFolder(path);
+        try
+        {
+            File.Delete(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Its folder is missing too, so there is nothing to delete and nothing to sync.
+            return;
+        }
+        Posix.SyncFolder(FolderOf(path));
     }
 
     private string Begin(string path, UnixFileMode mode, out FileStream stream)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Directory.CreateDirectory(folder);
+        var folder = FolderOf(path);
+        CreateFolder(folder);
         before?.Invoke(DurableStep.Create, path);
         var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Ids.NewNano()}.tmp");
         stream = new FileStream(temporary, new FileStreamOptions
@@ -118,14 +126,21 @@ public sealed class DurableFiles(Action<DurableStep, string>? before = null)
         before?.Invoke(DurableStep.Rename, path);
         File.Move(temporary, path, overwrite: true);
         before?.Invoke(DurableStep.SyncFolder, path);
-        SyncFolder(path);
+        Posix.SyncFolder(FolderOf(path));
     }
 
-    private static void SyncFolder(string path)
+    private static string FolderOf(string path) =>
+        Path.GetDirectoryName(Path.GetFullPath(path)) ?? throw new IOException($"'{path}' is a folder, not a file.");
+
+    /// <summary>Makes a folder, and syncs each one that got a new entry: a file is no safer than the folder it is in.</summary>
+    private static void CreateFolder(string folder)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (Directory.Exists(folder))
-            Posix.SyncFolder(folder);
+            return;
+        var above = Path.GetDirectoryName(folder)!;
+        CreateFolder(above);
+        Directory.CreateDirectory(folder);
+        Posix.SyncFolder(above);
     }
 
     private static void DeleteQuietly(string temporary)
@@ -134,7 +149,7 @@ public sealed class DurableFiles(Action<DurableStep, string>? before = null)
         {
             File.Delete(temporary);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The first failure is the one to report; a left-over temporary file is never read.
         }

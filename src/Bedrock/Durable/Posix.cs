@@ -6,12 +6,13 @@ namespace Groundcrew.Bedrock;
 internal static partial class Posix
 {
     private const int ReadOnly = 0;
-    private const int Directory = 0x10000;
+    // Not inherited by a process that another thread starts meanwhile; the value is the same on every Linux machine type.
+    private const int CloseOnExec = 0x80000;
 
     /// <summary>fsync(2) of a directory, so that a rename in it survives a power cut.</summary>
     public static void SyncFolder(string folder)
     {
-        var descriptor = Open(folder, ReadOnly | Directory);
+        var descriptor = Open(folder, ReadOnly | CloseOnExec);
         if (descriptor < 0)
             throw new IOException($"Cannot open folder '{folder}' to sync it (errno {Marshal.GetLastPInvokeError()}).");
         try

@@ -26,6 +26,9 @@ public sealed record ProcessIdentity(int Pid, long StartTicks, string BootId)
         {
             return null;
         }
+        // A process that is gone between the open and the read leaves nothing to read.
+        if (stat.Length == 0)
+            return null;
         // The second field is the command in brackets and may itself hold spaces and brackets.
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
         return fields[0] is "Z" or "X" ? null : new ProcessIdentity(pid, long.Parse(fields[19], CultureInfo.InvariantCulture), CurrentBootId);

@@ -10,23 +10,29 @@ namespace Groundcrew.Bedrock;
 /// </summary>
 public static class Quantity
 {
-    private static readonly (string Suffix, double Milliseconds)[] DurationUnits =
-        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    private static readonly (string Suffix, long Ticks)[] DurationUnits =
+    [
+        ("ms", TimeSpan.TicksPerMillisecond), ("s", TimeSpan.TicksPerSecond), ("m", TimeSpan.TicksPerMinute),
+        ("h", TimeSpan.TicksPerHour), ("d", TimeSpan.TicksPerDay),
+    ];
 
     private static readonly (string Suffix, decimal Bytes)[] SizeUnits =
     [
         ("Ki", 1024m), ("Mi", 1024m * 1024), ("Gi", 1024m * 1024 * 1024), ("Ti", 1024m * 1024 * 1024 * 1024),
+        ("KiB", 1024m), ("MiB", 1024m * 1024), ("GiB", 1024m * 1024 * 1024), ("TiB", 1024m * 1024 * 1024 * 1024),
         ("KB", 1000m), ("MB", 1000_000m), ("GB", 1000_000_000m),
         ("k", 1000m), ("K", 1000m), ("M", 1000_000m), ("G", 1000_000_000m), ("T", 1000_000_000_000m), ("B", 1m),
     ];
 
-    /// <summary>A duration with its unit; several parts may follow each other (<c>1m30s</c>).</summary>
+    private static readonly TimeSpan LongestDuration = TimeSpan.FromDays(3650);
+
+    /// <summary>A duration with its unit, up to ten years; several parts may follow each other (<c>1m30s</c>).</summary>
     public static TimeSpan? ParseDuration(string text)
     {
         var rest = text.AsSpan().Trim();
         if (rest.IsEmpty)
             return null;
-        double total = 0;
+        decimal ticks = 0;
         while (!rest.IsEmpty)
         {
             var digits = 0;
@@ -35,13 +41,14 @@ public static class Quantity
             var letters = digits;
             while (letters < rest.Length && char.IsAsciiLetter(rest[letters]))
                 letters++;
-            if (!double.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-                || UnitOf(rest[digits..letters]) is not { } unit)
+            if (!decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+                || UnitOf(rest[digits..letters]) is not { } unit
+                || number > LongestDuration.Ticks / unit)
                 return null;
-            total += number * unit;
+            ticks += number * unit;
             rest = rest[letters..];
         }
-        return total > TimeSpan.FromDays(3650).TotalMilliseconds ? null : TimeSpan.FromMilliseconds(total);
+        return ticks > LongestDuration.Ticks ? null : TimeSpan.FromTicks((long)ticks);
     }
 
     /// <summary>The shortest exact text of a duration, such as <c>1m30s</c>.</summary>
@@ -50,17 +57,18 @@ public static class Quantity
         if (duration == TimeSpan.Zero)
             return "0s";
         var parts = new List<string>();
-        void Part(long count, string unit)
+        void Part(decimal count, string unit)
         {
             if (count != 0)
-                parts.Add($"{count}{unit}");
+                parts.Add($"{count:0.####}{unit}");
         }
-        Part((long)duration.TotalDays, "d");
-        Part(duration.Hours, "h");
-        Part(duration.Minutes, "m");
-        Part(duration.Seconds, "s");
-        Part(duration.Milliseconds, "ms");
-        return string.Concat(parts);
+        var left = Math.Abs((decimal)duration.Ticks);
+        Part(Math.Floor(left / TimeSpan.TicksPerDay), "d");
+        Part(Math.Floor(left % TimeSpan.TicksPerDay / TimeSpan.TicksPerHour), "h");
+        Part(Math.Floor(left % TimeSpan.TicksPerHour / TimeSpan.TicksPerMinute), "m");
+        Part(Math.Floor(left % TimeSpan.TicksPerMinute / TimeSpan.TicksPerSecond), "s");
+        Part(left % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMillisecond, "ms");
+        return (duration < TimeSpan.Zero ? "-" : "") + string.Concat(parts);
     }
 
     /// <summary>A share of processors in millicores: <c>100m</c> is 100, <c>2</c> is 2000, <c>0.5</c> is 500.</summary>
@@ -90,7 +98,7 @@ public static class Quantity
         if (!decimal.TryParse(trimmed, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) || number > 1_000_000_000_000_000m)
             return null;
         var size = number * unit;
-        return size is > 0 and <= long.MaxValue ? (long)size : null;
+        return size is >= 1 and <= long.MaxValue ? (long)size : null;
     }
 
     /// <summary>A size for people, in binary units with at most one decimal.</summary>
@@ -107,11 +115,11 @@ public static class Quantity
         return $"{value:0.#} {units[unit]}";
     }
 
-    private static double? UnitOf(ReadOnlySpan<char> suffix)
+    private static long? UnitOf(ReadOnlySpan<char> suffix)
     {
-        foreach (var (text, milliseconds) in DurationUnits)
+        foreach (var (text, ticks) in DurationUnits)
             if (suffix.SequenceEqual(text))
-                return milliseconds;
+                return ticks;
         return null;
     }
 }

@@ -82,8 +82,8 @@ public sealed class Metric
         if (_series.TryGetValue(key, out var series))
             return series;
         if (_series.Count >= MetricRegistry.MaxSeries)
-            return _series.GetOrAdd("other", _ => new Series([.. values.Select(_ => "other")], _buckets));
-        return _series.GetOrAdd(key, _ => new Series(values.Length == 0 ? NoValues : [.. values], _buckets));
+            return _series.GetOrAdd("other", _ => new Series([.. values.Select(_ => "other")], _buckets, Type == "counter"));
+        return _series.GetOrAdd(key, _ => new Series(values.Length == 0 ? NoValues : [.. values], _buckets, Type == "counter"));
     }
 
     /// <summary>Adds to the series without labels.</summary>
@@ -115,11 +115,12 @@ public sealed class Metric
         private readonly string[] _values;
         private readonly double[]? _bounds;
         private readonly long[]? _counts;
+        private readonly bool _onlyGrows;
         private double _value;
 
-        internal Series(string[] values, double[]? bounds)
+        internal Series(string[] values, double[]? bounds, bool onlyGrows)
         {
-            (_values, _bounds) = (values, bounds);
+            (_values, _bounds, _onlyGrows) = (values, bounds, onlyGrows);
             _counts = bounds is null ? null : new long[bounds.Length + 1];
         }
 
@@ -129,6 +130,8 @@ public sealed class Metric
         /// <summary>Adds; a counter only takes what is not negative.</summary>
         public void Add(double amount = 1)
         {
+            if (_onlyGrows && amount < 0)
+                throw new ArgumentOutOfRangeException(nameof(amount), amount, "A counter only grows.");
             var seen = Volatile.Read(ref _value);
             while (true)
             {
