@@ -40,7 +40,7 @@ public static class ManifestReference
               names, so each has at most {Slug.MaxLabelLength} characters.
             - A duration has a unit: `ms`, `s`, `m`, `h` or `d`; parts may follow each other, as in `1m30s`.
             - `cpu` counts thousandths with `m` (`500m`) and processors without (`2`, `0.5`).
-            - `memory` counts in units of 1024 (`Ki`, `Mi`, `Gi`, `Ti`) or of 1000 (`k`, `M`, `G`, `T`, also `KB`, `MB`, `GB`); a bare
+            - `memory` counts in units of 1024 (`Ki`, `Mi`, `Gi`, `Ti`, also `KiB`, …) or of 1000 (`k`, `M`, `G`, `T`, also `KB`, `MB`, `GB`); a bare
               number counts megabytes of 1,000,000 bytes.
             - Every instance gets `PORT`, `HOST`, and variables that begin with `INSTANCE_` or `GROUNDCREW_`; a manifest cannot set them.
             - What an environment says is laid over what the service says: variables and resources key by key, the rest whole. A
@@ -78,7 +78,7 @@ public static class ManifestReference
     private static void WriteKey(ShapeKey key, int indent, StringBuilder yaml)
     {
         var margin = new string(' ', indent);
-        foreach (var line in Wrapped($"{key.Key.Says} {Facts(key)}", Width - indent - 2))
+        foreach (var line in Wrapped(key.Key.Says, Width - indent - 2).Concat(Wrapped(Facts(key), Width - indent - 2)))
             yaml.Append($"{margin}# {line}\n");
         if (key.Key.Example is { } example)
         {
@@ -91,22 +91,28 @@ public static class ManifestReference
         WriteKeys(SectionOf(key.Form), indent + (key.Key.ExampleName is null ? 2 : 4), yaml);
     }
 
+    // What a machine could say of a key, apart from the sentences about it: its form, whether it must be there, its default.
     private static string Facts(ShapeKey key)
     {
         if (key.Form is RecordForm)
-            return key.Key.Example is null ? "" : $"A map like `{key.Name}` of the service.";
-        var says = $"{char.ToUpperInvariant(key.Form.Says[0])}{key.Form.Says[1..]}.";
-        var insteadOf = key.Key.InsteadOf is { } others ? $" Instead of {others}." : "";
-        return $"{says}{insteadOf}{Default(key)}";
+            return key.Key.Example is null ? "" : $"(a map like `{key.Name}` of the service)";
+        string?[] facts =
+        [
+            key.Form.Says,
+            key.Key.InsteadOf is { } others ? $"instead of {others}" : null,
+            key.Key.Required ? "required" : null,
+            key.Key.LeftOut is { } leftOut ? $"left out: {leftOut}" : DefaultOf(key),
+        ];
+        return $"({string.Join("; ", facts.OfType<string>())})";
     }
 
-    private static string Default(ShapeKey key) => key switch
+    private static string? DefaultOf(ShapeKey key)
     {
-        { Key.Required: true } => " Required.",
-        { Key.LeftOut: { } leftOut } => $" Left out: {leftOut}.",
-        { Default: null } => "",
-        _ => $" Default: {(key.Form.Write(key.Default) is var json && json is JsonObject { Count: 0 } or JsonArray { Count: 0 } ? "none" : json.ToString())}.",
-    };
+        if (key.Default is null)
+            return null;
+        var json = key.Form.Write(key.Default);
+        return json is JsonObject { Count: 0 } or JsonArray { Count: 0 } ? "default: none" : $"default: `{json}`";
+    }
 
     private static Shape SectionOf(Form form) => form switch
     {
@@ -129,7 +135,8 @@ public static class ManifestReference
             }
             line.Append(line.Length > 0 ? " " : "").Append(word);
         }
-        yield return line.ToString();
+        if (line.Length > 0)
+            yield return line.ToString();
     }
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);

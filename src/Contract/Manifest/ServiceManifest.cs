@@ -24,7 +24,7 @@ public sealed record ServiceManifest
     public IReadOnlyList<string> Package { get; init; } = ["."];
 
     /// <summary>Patterns of files that are not shipped.</summary>
-    [Key(KeyKind.Globs, "Patterns of files that are not shipped: `*` stands for any characters but `/`, `**` for any, and a `/` at the end for a folder and all below it.",
+    [Key(KeyKind.Globs, "Patterns of files that are not shipped. `*` stands for any characters but `/`, `**/` for any folders, `?` for one character; a `/` at the end means a folder. A pattern without a `/` before its end counts in every folder, others from the manifest's folder. What lies below an excluded folder is excluded too.",
         Example = "[\"*.log\", \"obj/\"]")]
     public IReadOnlyList<string> Exclude { get; init; } = [];
 
@@ -34,7 +34,7 @@ public sealed record ServiceManifest
     public CommandManifest? Run { get; init; }
 
     /// <summary>A container image.</summary>
-    [Key(KeyKind.Image, "A container image, shipped as it is.", InsteadOf = "build, package, exclude and run", Example = "ghcr.io/acme/web:1.4.2")]
+    [Key(KeyKind.Image, "A container image. It is read and kept; no node runs images yet.", InsteadOf = "build, package, exclude and run", Example = "ghcr.io/acme/web:1.4.2")]
     public string? Image { get; init; }
 
     /// <summary>How the platform learns that an instance lives and may take traffic.</summary>

@@ -1,5 +1,3 @@
-using Groundcrew.Bedrock;
-
 namespace Groundcrew.Contract.Manifest;
 
 /// <summary>
@@ -36,11 +34,4 @@ public sealed record SystemManifest
     /// </summary>
     public IReadOnlyDictionary<string, ServiceSettings> For(string environment) =>
         Services.ToDictionary(service => service.Key, service => service.Value.For(environment));
-
-    /// <summary>
-    /// The longest DNS label that a deployment of <paramref name="project"/> gets: <c>project-random-organization</c>
-    /// (ZW-64) or, where <paramref name="environment"/> is given, <c>project-environment-organization</c>. In bytes.
-    /// </summary>
-    internal static int LabelLength(string project, string organization, string? environment) =>
-        project.Length + 1 + (environment?.Length ?? Ids.NanoLength) + 1 + organization.Length;
 }

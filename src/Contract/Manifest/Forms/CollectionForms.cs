@@ -7,7 +7,7 @@ namespace Groundcrew.Contract.Manifest;
 /// <param name="orOne">Whether one text may stand for a list of one; such a list may not be empty.</param>
 internal sealed class ListForm(TextForm item, bool orOne = false) : Form
 {
-    public override string Says => orOne ? $"{item.Says}, or a list of them" : $"a list; each item is {item.Says}";
+    public override string Says => orOne ? $"{item.Says}, or a list of them" : $"a list, each item {item.Says}";
 
     public override object? Read(Node node, string path, Judgement judgement)
     {
@@ -15,7 +15,7 @@ internal sealed class ListForm(TextForm item, bool orOne = false) : Form
             return item.Read(node, path, judgement) is string one ? new[] { one } : null;
         if (node is not ListNode list)
             return judgement.RefuseType(path, node, Says,
-                node is ScalarNode scalar ? $"Put it in a list: [{Words.Show(scalar.Text)}]." : null);
+                node is ScalarNode scalar ? $"Put it in a list: [\"{Words.Show(scalar.Text)}\"]." : null);
         if (orOne && list.Items.Count == 0)
             return judgement.Refuse(ProblemKinds.NoValue, path, "The list is empty.", "Name at least one, or remove the key.");
         return ReadItems(list, path, judgement, item);
@@ -57,7 +57,7 @@ internal sealed class ListForm(TextForm item, bool orOne = false) : Form
 internal sealed class MapForm<T>(string what, IReadOnlyList<TextRule> names, Form value, bool mayBeEmpty = true) : Form
     where T : class
 {
-    public override string Says => $"a map; each key is the name of {(what == "environment" ? "an" : "a")} {what}";
+    public override string Says => $"a map with the {what}'s name as each key";
 
     /// <summary>What stands after each name.</summary>
     public Form Value => value;

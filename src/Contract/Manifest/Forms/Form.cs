@@ -27,7 +27,7 @@ internal abstract class ScalarForm : Form
     public sealed override object? Read(Node node, string path, Judgement judgement) =>
         node is ScalarNode { IsNothing: false } scalar
             ? ReadText(scalar.Text, path, judgement)
-            : judgement.RefuseType(path, node, Says, Says.StartsWith("a variable", StringComparison.Ordinal) ? "Write one text." : null);
+            : judgement.RefuseType(path, node, Says);
 
     protected abstract object? ReadText(string text, string path, Judgement judgement);
 }

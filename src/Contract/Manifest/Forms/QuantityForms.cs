@@ -125,7 +125,7 @@ internal sealed class MemoryForm(KeyAttribute key) : QuantityForm<long>(key)
     }
 
     public override JsonObject Schema(JsonObject definitions) =>
-        new() { ["type"] = new JsonArray("string", "number"), ["pattern"] = "^[0-9]*\\.?[0-9]+ ?([KMGT]i|[KMG]B|[kKMGTB])?$", ["exclusiveMinimum"] = 0 };
+        new() { ["type"] = new JsonArray("string", "number"), ["pattern"] = "^[0-9]*\\.?[0-9]+ ?([KMGT]iB?|[KMG]B|[kKMGTB])?$", ["exclusiveMinimum"] = 0 };
 
     protected override long? Parse(string text) => Quantity.ParseBytes(text, ResourcesManifest.BareMemoryUnit);
 

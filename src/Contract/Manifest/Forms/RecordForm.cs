@@ -5,7 +5,12 @@ namespace Groundcrew.Contract.Manifest;
 /// <summary>A record: known keys only, each with its own form.</summary>
 internal sealed class RecordForm(Shape shape) : Form
 {
-    public override string Says => $"a map of {Words.And([.. shape.Keys.Select(key => key.Name)])}";
+    /// <summary>How many keys a message names before it stops listing.</summary>
+    private const int MaxNamed = 7;
+
+    public override string Says => shape.Keys.Count <= MaxNamed
+        ? $"a map of {Words.And([.. shape.Keys.Select(key => key.Name)])}"
+        : $"a map of {string.Join(", ", shape.Keys.Take(MaxNamed).Select(key => key.Name))} and others";
 
     public Shape Shape => shape;
 

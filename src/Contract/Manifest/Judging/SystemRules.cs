@@ -29,21 +29,18 @@ internal static class SystemRules
     {
         if (organization is null)
             return;
-        JudgeLabel($"{project}-{new string('x', Ids.NanoLength)}-{organization}", SystemManifest.LabelLength(project, organization, null), path, judgement);
-        foreach (var environment in service.Environments.Keys.Prepend(SystemManifest.Production).Distinct())
-        {
-            var at = $"{path}.environments.{environment}";
-            JudgeLabel($"{project}-{environment}-{organization}", SystemManifest.LabelLength(project, organization, environment),
-                judgement.Has(at) ? at : path, judgement);
-        }
+        string[] middles = [new string('x', Ids.NanoLength), SystemManifest.Production, .. service.Environments.Keys];
+        // One problem a place, about the longest: whoever mends it has mended the others.
+        foreach (var place in middles.GroupBy(middle => judgement.Has($"{path}.environments.{middle}") ? $"{path}.environments.{middle}" : path))
+            JudgeLabel($"{project}-{place.MaxBy(middle => middle.Length)}-{organization}", place.Key, judgement);
     }
 
-    private static void JudgeLabel(string label, int length, string path, Judgement judgement)
+    private static void JudgeLabel(string label, string path, Judgement judgement)
     {
-        var over = length - Slug.MaxLabelLength;
+        var over = label.Length - Slug.MaxLabelLength;
         if (over > 0)
             judgement.Refuse(ProblemKinds.LabelTooLong, path,
-                $"The host name '{Words.Show(label, 100)}' has a part of {length} characters, {over} more than the {Slug.MaxLabelLength} that DNS allows.",
+                $"The host name '{Words.Show(label, 130)}' has a part of {label.Length} characters, {over} more than the {Slug.MaxLabelLength} that DNS allows.",
                 $"Shorten the names in it by {over} in all.");
     }
 

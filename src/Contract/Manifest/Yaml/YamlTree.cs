@@ -13,13 +13,15 @@ internal sealed class YamlTree
     /// <summary>How deep values may be nested; the manifest itself needs six.</summary>
     private const int MaxDepth = 16;
 
+    private readonly Scanner _scanner;
     private readonly Parser _parser;
     private readonly Judgement _judgement;
     private bool _isTooDeep;
 
     private YamlTree(string yaml, Judgement judgement)
     {
-        _parser = new Parser(new StringReader(yaml));
+        _scanner = new Scanner(new StringReader(yaml));
+        _parser = new Parser(_scanner);
         _judgement = judgement;
     }
 
@@ -39,15 +41,15 @@ internal sealed class YamlTree
 
     private Node? ReadDocument(string fileName)
     {
-        _parser.MoveNext();
-        _parser.MoveNext();
+        Advance();
+        Advance();
         if (_parser.Current is not DocumentStart)
             return Empty(fileName);
-        _parser.MoveNext();
+        Advance();
         var root = ReadNode("", 1);
         if (_isTooDeep)
             return null;
-        _parser.MoveNext();
+        Advance();
         if (_parser.Current is DocumentStart second)
             _judgement.Refuse(ProblemKinds.ManyDocuments, "", $"A second document begins in {fileName}.", line: LineOf(second));
         return root is ScalarNode { IsNothing: true } ? Empty(fileName) : root;
@@ -70,38 +72,39 @@ internal sealed class YamlTree
         switch (start)
         {
             case Scalar scalar:
-                _parser.MoveNext();
+                Advance();
                 return new ScalarNode(scalar.Value, scalar.Style == ScalarStyle.Plain, LineOf(scalar));
             case SequenceStart:
                 return ReadList(path, depth, LineOf(start));
             case MappingStart:
                 return ReadMap(path, depth, LineOf(start));
             case AnchorAlias alias:
-                _parser.MoveNext();
+                Advance();
                 _judgement.Refuse(ProblemKinds.YamlAlias, path, $"'*{Words.Show(alias.Value.Value)}' repeats a value by its anchor.", line: LineOf(alias));
                 return new RefusedNode(LineOf(alias));
             default:
-                throw new InvalidOperationException($"The parser gave {start.GetType().Name} where a value begins.");
+                // The parser lets some maps end after a key.
+                throw new YamlException(start.Start, start.End, "A value is missing");
         }
     }
 
     private ListNode ReadList(string path, int depth, int line)
     {
         var items = new List<Node>();
-        _parser.MoveNext();
+        Advance();
         while (!_isTooDeep && _parser.Current is not SequenceEnd)
             items.Add(ReadNode($"{path}[{items.Count}]", depth + 1));
-        _parser.MoveNext();
+        Advance();
         return new ListNode(items, line);
     }
 
     private MapNode ReadMap(string path, int depth, int line)
     {
         var entries = new Dictionary<string, MapEntry>(StringComparer.Ordinal);
-        _parser.MoveNext();
+        Advance();
         while (!_isTooDeep && _parser.Current is not MappingEnd)
             ReadEntry(path, depth, entries);
-        _parser.MoveNext();
+        Advance();
         return new MapNode([.. entries.Values], line);
     }
 
@@ -134,6 +137,21 @@ internal sealed class YamlTree
         _isTooDeep = true;
         _judgement.Refuse(ProblemKinds.TooDeep, path, $"Values are nested more than {MaxDepth} deep.", line: LineOf(at));
         return new RefusedNode(LineOf(at));
+    }
+
+    private void Advance()
+    {
+        try
+        {
+            _parser.MoveNext();
+        }
+        catch (InvalidOperationException surprise)
+        {
+            // The scanner's word for a text that begins with a mark which may begin none, such as the '-' in [-]: a
+            // mistake of the author, not of the program.
+            var at = _scanner.CurrentPosition;
+            throw new YamlException(at, at, "Found a mark where a value was expected", surprise);
+        }
     }
 
     private static int LineOf(ParsingEvent at) => (int)at.Start.Line;
