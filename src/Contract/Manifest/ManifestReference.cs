@@ -139,5 +139,7 @@ public static class ManifestReference
             yield return line.ToString();
     }
 
-    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
+    // Fixes are the reader's own messages, without Markdown; their stars are stars.
+    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal)
+        .Replace("*", text.Contains('`') ? "*" : "\\*", StringComparison.Ordinal);
 }
