@@ -14,8 +14,10 @@ internal sealed class OperationBeginning(StoreContext db, TimeProvider clock)
     {
         if (await EarlierAsync(options, cancellation) is { } earlier)
             return (earlier, null);
-        var leases = await db.Set<LeaseRow>().Where(l => options.Leases.Contains(l.Key)).ToListAsync(cancellation);
-        if (leases.Find(l => l.OperationId is not null) is { } held)
+        string[] keys = [.. options.Leases.Distinct(StringComparer.Ordinal)];
+        var leases = await db.Set<LeaseRow>().Where(l => keys.Contains(l.Key)).ToListAsync(cancellation);
+        // The first in the caller's order, which is the one it cares about most.
+        if (leases.Where(l => l.OperationId is not null).MinBy(l => Array.IndexOf(keys, l.Key)) is { } held)
             return (new BeginResult.Busy(await OperationReading.ViewAsync(db, held.OperationId!.Value, cancellation) ?? throw Lost(held), held.Key), null);
         var row = NewRow(definition, plan, options);
         db.Add(row);
@@ -23,11 +25,10 @@ internal sealed class OperationBeginning(StoreContext db, TimeProvider clock)
         db.AddRange(steps);
         // The row first: leases refer to it.
         await db.SaveChangesAsync(cancellation);
-        var generations = options.Leases.Distinct(StringComparer.Ordinal)
-            .Select((key, position) => KeyValuePair.Create(key, Acquire(leases, key, position, row))).ToDictionary(StringComparer.Ordinal);
+        var generations = keys.Select((key, position) => KeyValuePair.Create(key, Acquire(leases, key, position, row))).ToDictionary(StringComparer.Ordinal);
         await db.SaveChangesAsync(cancellation);
         var view = OperationReading.ToView(row, steps);
-        return (new BeginResult.Begun(view), new RunRecord(view, Undoing: false, null, row.Plan, generations, options.Leases.Count > 0 ? generations[options.Leases[0]] : Generation.None, []));
+        return (new BeginResult.Begun(view), new RunRecord(view, Undoing: false, null, row.Plan, generations, keys.Length > 0 ? generations[keys[0]] : Generation.None, []));
     }
 
     private async Task<BeginResult?> EarlierAsync(BeginOptions options, CancellationToken cancellation)
