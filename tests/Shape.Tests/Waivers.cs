@@ -1,0 +1,17 @@
+namespace Groundcrew.Shape.Tests;
+
+/// <summary>What is allowed although a check forbids it, each with its reason. A waiver that is not needed fails.</summary>
+internal static class Waivers
+{
+    /// <summary>Files of src/ outside Bedrock/Durable that may write to a disk.</summary>
+    internal static readonly (string Path, string Reason)[] FileWriters =
+    [
+        ("src/Fleet/OnNode/Artifacts/ArtifactStore.cs", "Streams a download beside its place; the digest decides whether it is kept."),
+        ("src/Fleet/OnNode/Artifacts/SafeUnpacker.cs", "Unpacks an archive into a folder of its own, which becomes valid by its rename."),
+    ];
+
+    /// <summary>Static fields that hold something changeable.</summary>
+    internal static readonly (string Field, string Reason)[] StaticState =
+    [
+    ];
+}
