@@ -1,0 +1,52 @@
+using Groundcrew.Bedrock;
+
+namespace Groundcrew.Fleet.OnNode;
+
+/// <summary>Where artifacts come from.</summary>
+public interface IArtifactSource
+{
+    /// <summary>Opens the bytes of an artifact (<c>sha256:…</c>). Whatever it gives is verified by the reader.</summary>
+    /// <exception cref="IOException">It cannot be had now; trying again may help.</exception>
+    Task<Stream> OpenAsync(string digest, CancellationToken cancellation);
+}
+
+/// <summary>Where the values of secrets come from.</summary>
+public interface ISecretSource
+{
+    /// <summary>The secrets of one instance, by the name of the environment variable.</summary>
+    /// <exception cref="IOException">They cannot be had now; trying again may help.</exception>
+    Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation);
+}
+
+/// <summary>Both, over the link. Thread-safe.</summary>
+/// <param name="link">The link.</param>
+public sealed class LinkSources(NodeLink link) : IArtifactSource, ISecretSource
+{
+    /// <inheritdoc/>
+    public async Task<Stream> OpenAsync(string digest, CancellationToken cancellation)
+    {
+        try
+        {
+            return await link.Calls.OpenAsync($"/link/v1/artifacts/{digest}", cancellation);
+        }
+        catch (LinkException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation)
+    {
+        if (link.NodeId is not { } node)
+            throw new IOException("The link to the control plane does not stand yet.");
+        try
+        {
+            return await link.Calls.PostAsync<Dictionary<string, Secret>>($"/link/v1/nodes/{node}/secrets", new SecretsQuestion(instanceId), cancellation);
+        }
+        catch (LinkException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+}
