@@ -8,7 +8,8 @@ public static partial class DiskSpace
 {
     private const int KeepSize = 1;
     private const int Punch = 2;
-    private const int ReadOnly = 0;
+    // With close-on-exec (0x80000): not inherited by a process that another thread starts meanwhile.
+    private const int ReadOnly = 0x80000;
 
     /// <summary>
     /// Gives the blocks of a range back to the file system (fallocate(2), FALLOC_FL_PUNCH_HOLE); the range reads as
