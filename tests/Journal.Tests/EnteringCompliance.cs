@@ -1,6 +1,5 @@
 using System.Text;
 using Groundcrew.Bedrock;
-using Groundcrew.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Xunit;
 
@@ -9,8 +8,6 @@ namespace Groundcrew.Journal.Tests;
 /// <summary>Tokens, audit, request keys and secrets, on every engine.</summary>
 public abstract class EnteringCompliance(StoreSource source) : StoreTests(source)
 {
-    private readonly TempFolder _folder = new();
-
     [Fact]
     public async Task A_token_lets_its_actor_in_until_it_is_revoked()
     {
@@ -64,7 +61,7 @@ public abstract class EnteringCompliance(StoreSource source) : StoreTests(source
     [Fact]
     public async Task The_token_file_is_private_and_mended_when_file_and_store_disagree()
     {
-        var (access, file) = (new Access(Store, Clock), _folder["admin.token"]);
+        var (access, file) = (new Access(Store, Clock), Source.Folder["admin.token"]);
         Assert.True(await access.EnsureTokenFileAsync(file, "admin", Role.Admin, Ct));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
         var first = new Secret((await File.ReadAllTextAsync(file, Ct)).Trim());
@@ -173,7 +170,7 @@ public abstract class EnteringCompliance(StoreSource source) : StoreTests(source
     [Fact]
     public async Task Secrets_have_versions_that_only_grow_and_lists_show_no_values()
     {
-        var secrets = new SecretStore(Store, SealedBox.Open(_folder["key"], DurableFiles.Real), Clock);
+        var secrets = new SecretStore(Store, SealedBox.Open(Source.Folder["key"], DurableFiles.Real), Clock);
         for (var i = 1; i <= 7; i++)
             Assert.Equal(i, await secrets.SetAsync("acme", "DB", new Secret($"value-{i}"), Ann, Ct));
         Assert.Equal("value-7", (await secrets.RevealAsync("acme", "DB", null, Ct))!.Reveal());

@@ -249,6 +249,36 @@ public abstract class OperationCompliance(StoreSource source) : StoreTests(sourc
     }
 
     [Fact]
+    public async Task Many_operations_at_once_all_end_and_no_more_move_than_allowed()
+    {
+        var (moving, most) = (0, 0);
+        Step<BuildPlan> Busy(string name) => new(name, async (c, token) =>
+        {
+            var now = Interlocked.Increment(ref moving);
+            lock (_log)
+                most = Math.Max(most, now);
+            await Task.Yield();
+            c.Say("on the way");
+            Interlocked.Decrement(ref moving);
+            return StepEnd.Done;
+        }, Undo.None<BuildPlan>("nothing to take back"));
+        var definition = new OperationDefinition<BuildPlan> { Kind = "build", Steps = [Busy("one"), Busy("two"), Busy("three")] };
+        await using var operations = new Operations(Store, _signals, Clock, NullLogger<Operations>.Instance, null, new OperationsOptions { MaxParallel = 8, Backoff = TimeSpan.Zero });
+        operations.Register(definition);
+        await operations.StartAsync(Ct);
+        var ids = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(async () =>
+        {
+            var options = OptionsOf(null, null) with { Leases = [$"project:{i}"] };
+            var result = await Store.WriteAsync((db, token) => operations.BeginAsync(db, definition, new BuildPlan("x", i), options, token), Ct);
+            return Assert.IsType<BeginResult.Begun>(result).Operation.Id;
+        }, Ct)));
+        var ends = await Task.WhenAll(ids.Select(id => operations.WaitForEndAsync(id, Ct)));
+        Assert.All(ends, e => Assert.Equal(OutcomeKind.Succeeded, e!.Outcome));
+        Assert.InRange(most, 1, 8);
+        Assert.Empty(_signals.All);
+    }
+
+    [Fact]
     public async Task Lists_are_newest_first_in_parts_and_filtered()
     {
         await using var operations = await EngineAsync(Definition());

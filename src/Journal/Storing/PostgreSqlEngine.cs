@@ -93,6 +93,7 @@ internal sealed class PostgreSqlEngine : DatabaseEngine
         "42" when refused.SqlState == PostgresErrorCodes.InsufficientPrivilege =>
             new("store-read-only", Place, $"The user may not do this ({refused.MessageText}).", "Make the user of --store the owner of the database."),
         "25" => new("store-read-only", Place, $"The database is read-only ({refused.MessageText}).", "Point --store at the primary server."),
+        "40" => new("store-contended", Place, $"The write lost too many races ({refused.MessageText}).", "Try again in a moment."),
         "53" or "57" or "58" or "XX" => new("store-unreachable", Place, $"The database server cannot serve now ({refused.MessageText}).", "See the server's log."),
         _ => null,
     };

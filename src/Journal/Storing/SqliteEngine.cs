@@ -119,7 +119,8 @@ internal sealed class SqliteEngine : DatabaseEngine
         }
         finally
         {
-            foreach (var left in new[] { copy, copy + "-journal", copy + "-wal", copy + "-shm" })
+            // Asked for first: deleting in a folder that is not there would throw.
+            foreach (var left in new[] { copy, copy + "-journal", copy + "-wal", copy + "-shm" }.Where(File.Exists))
                 File.Delete(left);
         }
     }

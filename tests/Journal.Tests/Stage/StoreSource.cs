@@ -5,7 +5,7 @@ namespace Groundcrew.Journal.Tests;
 /// <summary>Where a compliance test gets its empty stores from: one implementation for each engine.</summary>
 public abstract class StoreSource : IDisposable
 {
-    protected TempFolder Folder { get; } = new();
+    public TempFolder Folder { get; } = new();
 
     public abstract Task<StoreOptions> NewAsync();
 
