@@ -12,7 +12,7 @@ namespace Groundcrew.Edge;
 /// <see cref="EdgeOptions.AccessLogCapacity"/> records wait; what does not fit, or what the disk refuses, is dropped and
 /// counted in <c>groundcrew_edge_access_records_dropped_total</c>. Thread-safe.
 /// </summary>
-internal sealed class AccessLog : BackgroundService
+internal sealed class AccessLog : IHostedService, IDisposable
 {
     private const int BatchBytes = 64 * 1024;
     private readonly Channel<AccessRecord> _queue;
@@ -21,6 +21,7 @@ internal sealed class AccessLog : BackgroundService
     private readonly TimeProvider _clock;
     private readonly string _path;
     private readonly RotatedFile _file;
+    private Task _writing = Task.CompletedTask;
     private volatile string? _failure;
 
     public AccessLog(EdgeOptions options, MetricRegistry metrics, ISignals signals, TimeProvider clock)
@@ -47,26 +48,33 @@ internal sealed class AccessLog : BackgroundService
             _dropped.Add();
     }
 
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _writing = Task.Run(WriteAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
     /// <summary>Takes no more records and writes those that wait.</summary>
-    public override Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken)
     {
         _queue.Writer.TryComplete();
-        return base.StopAsync(cancellationToken);
+        return _writing.WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    public override void Dispose()
+    public void Dispose()
     {
+        _queue.Writer.TryComplete();
         _file.Dispose();
-        base.Dispose();
     }
 
-    /// <summary>Ends when the queue was completed and is empty, not at the token: the last records are written too.</summary>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Ends when the queue was completed and is empty.</summary>
+    private async Task WriteAsync()
     {
         var batch = new ArrayBufferWriter<byte>(BatchBytes);
         await using var json = new Utf8JsonWriter(batch, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-        while (await _queue.Reader.WaitToReadAsync(CancellationToken.None))
+        while (await _queue.Reader.WaitToReadAsync())
         {
             batch.ResetWrittenCount();
             var count = 0;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
 
@@ -8,7 +7,7 @@ namespace Groundcrew.Edge;
 /// </summary>
 internal readonly record struct AccessRecord(
     DateTimeOffset Time, string RequestId, string Host, string Method, string Path, int Status, TimeSpan Duration, long? Bytes,
-    string? Client, Route? Route, Guid? Instance, int Attempts, ForwarderError Error)
+    string? Client, Route? Route, Guid? Instance, int Attempts, string? Error)
 {
     private const int MaxHost = 255;
     private const int MaxMethod = 32;
@@ -38,8 +37,8 @@ internal readonly record struct AccessRecord(
         if (Instance is { } instance)
             json.WriteString("instance"u8, instance);
         json.WriteNumber("attempts"u8, Attempts);
-        if (Error != ForwarderError.None)
-            json.WriteString("error"u8, Error.ToString());
+        if (Error is not null)
+            json.WriteString("error"u8, Error);
         json.WriteEndObject();
     }
 

@@ -57,7 +57,8 @@ internal static class ClientHeaders
 
     /// <summary>
     /// Removes the fields that <c>Connection</c> names as meant for this hop only (RFC 9110, section 7.6.1). The ones
-    /// that frame a message or route it are never removed on a client's word.
+    /// that frame a message or route it are never removed on a client's word. Kestrel reduces a list that also says
+    /// <c>close</c> or <c>keep-alive</c> to that word, so fields named beside it pass.
     /// </summary>
     public static void RemoveHopByHop(IHeaderDictionary headers, string connection)
     {

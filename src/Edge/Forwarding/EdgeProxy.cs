@@ -148,7 +148,8 @@ internal sealed class EdgeProxy(
         log.Add(new AccessRecord(
             clock.GetUtcNow() - took, exchange.RequestId, context.Request.Host.Value ?? "", context.Request.Method,
             context.Request.Path.Value ?? "", status, took, context.Response.ContentLength, ClientHeaders.ClientOf(context),
-            exchange.Route?.Route, exchange.Target?.InstanceId, exchange.Attempts, exchange.Error));
+            exchange.Route?.Route, exchange.Target?.InstanceId, exchange.Attempts,
+            exchange.Error == ForwarderError.None ? null : exchange.Error.ToString()));
     }
 
     /// <summary>The host without port and without the root dot; it is looked up whole (T-40).</summary>

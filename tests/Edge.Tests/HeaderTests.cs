@@ -1,0 +1,33 @@
+using Microsoft.AspNetCore.Http;
+using Xunit;
+
+namespace Groundcrew.Edge.Tests;
+
+public sealed class HeaderTests
+{
+    [Theory]
+    [InlineData("X-Mine")]
+    [InlineData("close, X-Mine")]
+    [InlineData("x-mine,,X-Other , keep-alive")]
+    public void Fields_meant_for_this_hop_only_are_removed(string connection)
+    {
+        var headers = new HeaderDictionary { ["X-Mine"] = "1", ["Kept"] = "2", ["Host"] = "a.example" };
+        ClientHeaders.RemoveHopByHop(headers, connection);
+
+        Assert.Equal(["Host", "Kept"], headers.Keys.Order());
+    }
+
+    [Theory]
+    [InlineData("host")]
+    [InlineData("Content-Length, Transfer-Encoding, TE, Upgrade, close")]
+    public void Fields_that_frame_or_route_a_message_stay_whatever_a_client_says(string connection)
+    {
+        var headers = new HeaderDictionary
+        {
+            ["Host"] = "a.example", ["Content-Length"] = "1", ["Transfer-Encoding"] = "chunked", ["TE"] = "trailers", ["Upgrade"] = "websocket",
+        };
+        ClientHeaders.RemoveHopByHop(headers, connection);
+
+        Assert.Equal(5, headers.Count);
+    }
+}
