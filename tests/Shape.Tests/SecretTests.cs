@@ -52,6 +52,8 @@ public sealed class SecretTests
             return new Secret(Marked);
         if (type == typeof(string))
             return "text";
+        if (type == typeof(Uri))
+            return new Uri("http://localhost/");
         if (Nullable.GetUnderlyingType(type) is not null)
             return null;
         if (type.IsArray)

@@ -8,6 +8,9 @@ internal static class Waivers
     [
         ("src/Fleet/OnNode/Artifacts/ArtifactStore.cs", "Streams a download beside its place; the digest decides whether it is kept."),
         ("src/Fleet/OnNode/Artifacts/SafeUnpacker.cs", "Unpacks an archive into a folder of its own, which becomes valid by its rename."),
+        ("src/Fleet/OnNode/Output/LogFiles.cs", "Appends an instance's output in place; a torn last line is cut off when the file is opened again."),
+        ("src/Fleet/OnNode/Output/Spool.cs", "The instance itself appends to the file; this end gives back what was read."),
+        ("src/Fleet/OnNode/Processes/ControlGroups.cs", "Writes the kernel's control files, which are no files on a disk."),
     ];
 
     /// <summary>Static fields that hold something changeable.</summary>
