@@ -116,3 +116,7 @@ public sealed record SetSecret(string? Value);
 /// <param name="Host">The domain.</param>
 /// <param name="Environment">The environment; <c>production</c> when left out.</param>
 public sealed record AddDomain(string? Host, string? Environment);
+
+/// <summary><c>POST /api/v1/store/backup</c>.</summary>
+/// <param name="File">The file to write, a full path on the control plane's machine.</param>
+public sealed record BackupRequest(string? File);

@@ -5,7 +5,7 @@ namespace Groundcrew.Contract;
 
 /// <summary>Processor and memory of a project, in the guide's units (ZW-55).</summary>
 /// <param name="Vcpu">Virtual processors; may be a fraction.</param>
-/// <param name="Memory">Memory in MB (of 1024 × 1024 bytes).</param>
+/// <param name="Memory">Memory in MB (of 1,000,000 bytes).</param>
 public sealed record ResourcesView(decimal? Vcpu, long? Memory);
 
 /// <summary>A project (ZW-53..58).</summary>
@@ -370,3 +370,9 @@ public sealed record StatusView(
 /// <param name="Code">Stable, for programs: one of <see cref="ProblemCodes"/>.</param>
 /// <param name="Problems">Each thing that is wrong; empty when there is only the one.</param>
 public sealed record ProblemView(string Type, string Title, int Status, string Detail, string Code, IReadOnlyList<Problem> Problems);
+
+/// <summary>A copy of the control plane's store, complete and verified.</summary>
+/// <param name="File">Where it is, on the control plane's machine.</param>
+/// <param name="Size">In bytes.</param>
+/// <param name="At">When it was made.</param>
+public sealed record BackupView(string File, long Size, DateTimeOffset At);

@@ -1,1 +1,25 @@
-return 0;
+using Groundcrew.Cli;
+using Groundcrew.Contract;
+using Groundcrew.Daemon.Settings;
+
+namespace Groundcrew.Daemon;
+
+/// <summary>The one program: the platform's own verbs, and the verbs that speak to a control plane.</summary>
+internal static class Program
+{
+    /// <summary>How this very program is started again.</summary>
+    public static IReadOnlyList<string> Self { get; } = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) != "dotnet"
+        ? [path]
+        : [Environment.ProcessPath ?? "dotnet", typeof(Program).Assembly.Location];
+
+    private static Task<int> Main(string[] args)
+    {
+        var environment = EnvironmentVariables.Read();
+        var root = CrewCommands.Build(environment, TimeProvider.System);
+        var platform = new PlatformVerbs(environment.Data ?? PlatformFile.DefaultFolder);
+        root.Subcommands.Add(platform.Up());
+        root.Subcommands.Add(platform.Down());
+        root.Subcommands.Add(platform.Serve());
+        return CrewCommands.RunAsync(root, args, CancellationToken.None);
+    }
+}

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using Groundcrew.Bedrock;
 using Groundcrew.Journal;
@@ -46,11 +47,12 @@ public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles 
 
     private const string Prefix = "sha256:";
     private const int HexLength = 64;
+    private static readonly SearchValues<char> Hex = SearchValues.Create("0123456789abcdef");
 
     /// <summary>Whether the text is a digest as we write them.</summary>
     public static bool IsDigest(string? text) =>
-        text is { Length: 71 } && text.StartsWith(Prefix, StringComparison.Ordinal)
-        && text.AsSpan(Prefix.Length).IndexOfAnyExcept("0123456789abcdef") < 0 && HexLength + Prefix.Length == text.Length;
+        text?.Length == Prefix.Length + HexLength && text.StartsWith(Prefix, StringComparison.Ordinal)
+        && text.AsSpan(Prefix.Length).IndexOfAnyExcept(Hex) < 0;
 
     /// <summary>Takes the bytes of an artifact in, verifying them on the way.</summary>
     public async Task<ArtifactUpload> UploadAsync(string digest, Stream content, CancellationToken cancellation)

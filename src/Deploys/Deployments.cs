@@ -83,15 +83,19 @@ public sealed class Deployments
     private readonly Nodes _nodes;
     private readonly Instances _instances;
     private readonly Projects _projects;
+    private readonly SecretStore _secrets;
+    private readonly Audit _audit;
     private readonly TimeProvider _clock;
     private readonly OperationDefinition<RolloutPlan> _deploy;
     private readonly OperationDefinition<RolloutPlan> _rollback;
     private readonly OperationDefinition<RolloutPlan> _promote;
 
     internal Deployments(
-        Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, Rollout rollout, TimeProvider clock)
+        Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, SecretStore secrets, Audit audit,
+        Rollout rollout, TimeProvider clock)
     {
-        (_store, _operations, _nodes, _instances, _projects, _clock) = (store, operations, nodes, instances, projects, clock);
+        (_store, _operations, _nodes, _instances) = (store, operations, nodes, instances);
+        (_projects, _secrets, _audit, _clock) = (projects, secrets, audit, clock);
         _deploy = rollout.Definition("deploy");
         _rollback = rollout.Definition("rollback");
         _promote = rollout.Definition("promote");
@@ -162,7 +166,7 @@ public sealed class Deployments
                 var answer = await change(db);
                 if (answer is not RolloutAnswer.Accepted { Deployment: var deployment })
                     throw new NotAcceptedException(answer);
-                Audit.Write(db, _clock, actor, action, deployment.Label, "accepted", new { deployment.Environment, deployment.Operation, key });
+                _audit.Write(db, actor, action, deployment.Label, "accepted", new { deployment.Environment, deployment.Operation, key });
                 return answer;
             }, cancellation);
         }
@@ -227,11 +231,12 @@ public sealed class Deployments
         return created.Value is null ? null : await db.Set<ProjectRow>().SingleAsync(p => p.Id == created.Value.Id, cancellation);
     }
 
-    private static async Task JudgeReferencesAsync(StoreContext db, DeployRequest request, ProblemList problems, CancellationToken cancellation)
+    private async Task JudgeReferencesAsync(StoreContext db, DeployRequest request, ProblemList problems, CancellationToken cancellation)
     {
         if (request.Settings.Artifact is { } digest && await Artifacts.FindAsync(db, digest, cancellation) is null)
             problems.Add("artifact-missing", "artifact", $"Artifact {digest} is not stored.", "Upload it first: PUT /api/v1/artifacts/{digest}.");
-        var known = await SecretStore.NamesAsync(db, request.Org, cancellation);
+        var known = request.Settings.Secrets.Count == 0 ? []
+            : (await _secrets.ListAsync(request.Org, cancellation)).Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (variable, name) in request.Settings.Secrets.Where(s => !known.Contains(s.Value)))
             problems.Add("secret-missing", $"secrets.{variable}", $"Organization {request.Org} has no secret '{name}'.",
                 $"Set it: crew secrets set {request.Org} {name}");

@@ -20,7 +20,7 @@ public sealed class InstanceSecrets(Store store, Instances instances, SecretStor
             Deployments.SettingsOf(await db.Set<DeploymentRow>().SingleAsync(d => d.Label == spec.Deployment, cancel)), cancellation);
         var values = new Dictionary<string, Secret>(StringComparer.Ordinal);
         foreach (var (variable, name) in settings.Secrets)
-            if (await secrets.RevealAsync(spec.Org, name, cancellation) is { } value)
+            if (await secrets.RevealAsync(spec.Org, name, null, cancellation) is { } value)
                 values[variable] = value;
         return values;
     }

@@ -58,7 +58,7 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
         var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
         var pointed = await db.Set<EnvironmentRow>().AnyAsync(e => e.Current == label, cancellation);
         if (row.Status != DeploymentStatus.Inactive || pointed
-            || await operations.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null)
+            || await Leases.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null)
             return false;
         var ids = (await instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();
         await instances.WithdrawAsync(db, ids, cancellation);
@@ -66,7 +66,7 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
             db, _stop, new StopPlan(label, ids, Deployments.SettingsOf(row).Drain),
             new BeginOptions
             {
-                Subject = $"{row.Org}/{row.Project}", Summary = $"stop {label}: its rollback window ended", Actor = Actor.Platform,
+                Subject = $"{row.Org}/{row.Project}", Summary = $"stop {label}: its rollback window ended", Actor = Actor.Platform("retire"),
                 Leases = [$"deployment/{label}"],
             },
             cancellation);

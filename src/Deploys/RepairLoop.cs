@@ -22,7 +22,8 @@ internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Gui
         ServiceSettings settings, IReadOnlyList<InstanceInfo> instances, IReadOnlyList<NodeInfo> workers, Func<NodeInfo, bool> isDown, Func<Guid> newId)
     {
         var start = new List<Placed>();
-        var leave = new List<InstanceInfo>();
+        // Those that left the table before a crash, and were not stopped yet.
+        var leave = instances.Where(i => i.Phase == InstancePhase.Withdrawn).ToList();
         string? waiting = null;
         var byId = workers.ToDictionary(n => n.Id);
         foreach (var region in instances.Where(i => i.Phase == InstancePhase.Serving).GroupBy(i => i.Region))
@@ -53,7 +54,7 @@ internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Gui
 /// moves now.
 /// </summary>
 internal sealed class RepairLoop(
-    Store store, Operations operations, Nodes nodes, Instances instances, Routes routes, Retirement retirement, TimeProvider clock) : ILoop
+    Store store, Nodes nodes, Instances instances, Routes routes, Retirement retirement, TimeProvider clock) : ILoop
 {
     public string Name => "repair";
 
@@ -81,8 +82,8 @@ internal sealed class RepairLoop(
     {
         var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
         var nothing = new RepairPlan([], [], [], null);
-        if (await operations.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null
-            || await operations.HolderAsync(db, $"deployment/{label}", cancellation) is not null)
+        if (await Leases.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null
+            || await Leases.HolderAsync(db, $"deployment/{label}", cancellation) is not null)
             return nothing;
         var workers = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker).ToList();
         var settings = Deployments.SettingsOf(row);

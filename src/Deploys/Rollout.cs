@@ -15,7 +15,7 @@ public sealed record RolloutPlan
     public required string Deployment { get; init; }
 
     /// <summary>The label that served before; null for the first.</summary>
-    public required string? Previous { get; init; }
+    public string? Previous { get; init; }
 
     /// <summary>The project.</summary>
     public required Guid ProjectId { get; init; }

@@ -64,7 +64,7 @@ public sealed class Link(Store store, Nodes nodes, TimeProvider clock)
     /// Asks a node for a stream and waits until it dials in with it. The caller reads it and disposes the result, which
     /// ends the node's sending. Null when the node did not answer in time or too many requests wait for it.
     /// </summary>
-    public async Task<NodeStream?> OpenStreamAsync<TQuestion>(
+    public async Task<NodeAnswer?> OpenStreamAsync<TQuestion>(
         Guid nodeId, string kind, TQuestion question, TimeSpan wait, CancellationToken cancellation)
     {
         if (_streams.Count(s => s.Value.Node == nodeId) >= MaxWaitingStreams)
@@ -97,7 +97,7 @@ public sealed class Link(Store store, Nodes nodes, TimeProvider clock)
     {
         if (!_streams.TryRemove(requestId, out var waiting))
             return false;
-        var stream = new NodeStream(content);
+        var stream = new NodeAnswer(content);
         waiting.Arrived.SetResult(stream);
         await stream.Finished.WaitAsync(cancellation);
         return true;
@@ -134,18 +134,18 @@ public sealed class Link(Store store, Nodes nodes, TimeProvider clock)
 
         public StreamRequest Request => request;
 
-        public TaskCompletionSource<NodeStream> Arrived { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<NodeAnswer> Arrived { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool TryTake() => Interlocked.Exchange(ref _taken, 1) == 0;
     }
 }
 
 /// <summary>Bytes that a node sends; disposing ends the sending. For one reader.</summary>
-public sealed class NodeStream : IDisposable
+public sealed class NodeAnswer : IDisposable
 {
     private readonly TaskCompletionSource _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal NodeStream(Stream content) => Content = content;
+    internal NodeAnswer(Stream content) => Content = content;
 
     /// <summary>What the node sends.</summary>
     public Stream Content { get; }

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using Groundcrew.Bedrock;
+using Groundcrew.Contract;
+
+namespace Groundcrew.Daemon.Settings;
+
+/// <summary>
+/// The options that <c>up</c> and <c>serve</c> share. What is not given comes from the data folder's
+/// <c>platform.json</c>, and then from the defaults.
+/// </summary>
+internal sealed class PlatformOptions
+{
+    private readonly Option<int?> _controlPort = Port("--control-port", "Port of API and console (default 8080).");
+    private readonly Option<int?> _agentPort = Port("--agent-port", "Port of the agent's status (default 8081).");
+    private readonly Option<int?> _edgePort = Port("--edge-port", "Port that traffic comes to (default 8000).");
+    private readonly Option<int?> _edgeStatusPort = Port("--edge-status-port", "Port of the edge's status and metrics (default 8084).");
+    private readonly Option<string?> _baseDomain = new("--base-domain") { Description = "Where the platform's hosts live (default localhost)." };
+    private readonly Option<string?> _region = new("--region") { Description = "The region of this machine (default local)." };
+    private readonly Option<string?> _hostname = new("--hostname") { Description = "The name of this machine in the fleet (default: its own)." };
+    private readonly Option<bool?> _trustLoopback = new("--trust-loopback") { Description = "Let programs on this machine call the API without a token, as admin. Off by default." };
+    private readonly Option<string?> _store = new("--store") { Description = "File that holds a PostgreSQL connection (postgres://…) for the control plane's store; without it, SQLite in the data folder." };
+    private readonly Option<string?> _listen = new("--listen") { Description = "Address that the control plane and the status doors listen on (default 127.0.0.1)." };
+    private readonly Option<string?> _control = new("--control") { Description = "Address of the control plane, for an agent or edge on another machine." };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in (Option[])[_controlPort, _agentPort, _edgePort, _edgeStatusPort, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control])
+            command.Options.Add(option);
+    }
+
+    /// <summary>What holds for this call, judged whole.</summary>
+    public Judged<RoleSettings> Read(ParseResult parsed, string data)
+    {
+        var problems = new ProblemList();
+        var before = PlatformFile.Read(data) ?? new PlatformFile();
+        var platform = before with
+        {
+            ControlPort = parsed.GetValue(_controlPort) ?? before.ControlPort,
+            AgentPort = parsed.GetValue(_agentPort) ?? before.AgentPort,
+            EdgePort = parsed.GetValue(_edgePort) ?? before.EdgePort,
+            EdgeStatusPort = parsed.GetValue(_edgeStatusPort) ?? before.EdgeStatusPort,
+            BaseDomain = (parsed.GetValue(_baseDomain) ?? before.BaseDomain).Trim('.').ToLowerInvariant(),
+            Region = parsed.GetValue(_region) ?? before.Region,
+            TrustLoopback = parsed.GetValue(_trustLoopback) ?? false,
+        };
+        int[] ports = [platform.ControlPort, platform.AgentPort, platform.EdgePort, platform.EdgeStatusPort];
+        foreach (var port in ports.Where(p => p is < 1 or > 65535))
+            problems.Add("bad-port", "", $"{port} is not a port.", "Use 1 to 65535.");
+        if (ports.Distinct().Count() < ports.Length)
+            problems.Add("same-port", "", "Two roles have the same port.", "Give each of the four its own.");
+        problems.RequireSlug("--region", platform.Region);
+        if (Uri.CheckHostName(platform.BaseDomain) != UriHostNameType.Dns)
+            problems.Add("bad-domain", "--base-domain", $"'{platform.BaseDomain}' is not a domain.", "Use a name such as apps.example.org.");
+        var listen = parsed.GetValue(_listen) ?? "127.0.0.1";
+        if (!IPAddress.TryParse(listen, out _))
+            problems.Add("bad-address", "--listen", $"'{listen}' is not an address.", "Use one such as 127.0.0.1 or 0.0.0.0.");
+        var control = parsed.GetValue(_control) ?? $"http://127.0.0.1:{platform.ControlPort}";
+        if (!Uri.TryCreate(control, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+            problems.Add("bad-address", "--control", $"'{control}' is not an address.", "Use one such as http://10.0.0.1:8080.");
+        var store = StoreConnection(parsed.GetValue(_store), problems);
+        return problems.IsEmpty
+            ? Judged<RoleSettings>.Good(new RoleSettings(data, platform, address!, parsed.GetValue(_hostname) ?? Environment.MachineName, store, listen))
+            : Judged<RoleSettings>.Bad(problems.Problems);
+    }
+
+    /// <summary>The options as they were given, for the processes that <c>up</c> starts.</summary>
+    public static IEnumerable<string> Pass(ParseResult parsed) =>
+        parsed.CommandResult.Children.OfType<OptionResult>()
+            .Where(o => !o.Implicit && o.Option.Name is not ("--detach" or "--data" or "--help"))
+            .SelectMany(o => o.Tokens.Select(t => t.Value).Prepend(o.Option.Name));
+
+    /// <summary>A connection holds a password: it is read from a file, for arguments are visible to everybody on the machine.</summary>
+    private static Secret? StoreConnection(string? file, ProblemList problems)
+    {
+        if (file is null)
+            return null;
+        if (File.Exists(file))
+            return new Secret(File.ReadAllText(file).Trim());
+        problems.Add("no-file", "--store", $"There is no file '{file}'.", "Write the connection (postgres://user:password@host/database) into a private file and name it here.");
+        return null;
+    }
+
+    private static Option<int?> Port(string name, string description) => new(name) { Description = description };
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Groundcrew.Bedrock;
+
+namespace Groundcrew.Daemon.Supervising;
+
+/// <summary>
+/// One role's process: started in a session of its own, so that it outlives its supervisor, and known by identity, so
+/// that the next supervisor finds it again. For one caller at a time.
+/// </summary>
+internal sealed class RoleProcess(string role, string data, IReadOnlyList<string> arguments)
+{
+    private const long MaxLogBytes = 16 * 1024 * 1024;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
+    private readonly string _identityFile = Path.Combine(data, role, "process.json");
+    private Process? _child;
+
+    public string Role => role;
+
+    public string LogFile { get; } = Path.Combine(data, role, $"{role}.log");
+
+    public ProcessIdentity? Identity { get; private set; }
+
+    public bool IsAlive => Identity?.IsAlive() == true;
+
+    /// <summary>Finds the process of an earlier supervisor; false when it does not run.</summary>
+    public bool TryAdopt()
+    {
+        Identity = ReadIdentity(_identityFile);
+        return IsAlive;
+    }
+
+    public void Start()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(LogFile)!);
+        var start = new ProcessStartInfo("/usr/bin/setsid") { UseShellExecute = false };
+        foreach (var word in (string[])["/bin/sh", "-c", "log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1", "sh", LogFile, .. Program.Self, .. arguments])
+            start.ArgumentList.Add(word);
+        _child?.Dispose();
+        _child = Process.Start(start) ?? throw new IOException($"The {role} could not be started.");
+        Identity = ProcessIdentity.Of(_child.Id);
+        if (Identity is not null)
+            DurableFiles.Real.Replace(_identityFile, JsonSerializer.Serialize(Identity, Json.Options));
+    }
+
+    /// <summary>Waits until it ended; its exit code, or null when it was adopted and its code is unknown.</summary>
+    public async Task<int?> WaitAsync(TimeProvider clock, CancellationToken cancellation)
+    {
+        if (_child is not null)
+        {
+            await _child.WaitForExitAsync(cancellation);
+            return _child.ExitCode;
+        }
+        while (IsAlive)
+            await Task.Delay(LookEvery, clock, cancellation);
+        return null;
+    }
+
+    /// <summary>SIGTERM, then SIGKILL when it has not ended in time.</summary>
+    public async Task StopAsync(TimeSpan grace, TimeProvider clock)
+    {
+        if (Identity is not { } identity || !identity.IsAlive())
+            return;
+        Signals.Terminate(identity.Pid);
+        var deadline = clock.GetUtcNow() + grace;
+        while (identity.IsAlive() && clock.GetUtcNow() < deadline)
+            await Task.Delay(LookEvery, clock);
+        if (identity.IsAlive())
+            Signals.Kill(identity.Pid);
+    }
+
+    /// <summary>What it wrote last, for a person who asks why it ended.</summary>
+    public IReadOnlyList<string> LastWords(int lines) =>
+        File.Exists(LogFile) ? [.. File.ReadLines(LogFile).TakeLast(lines)] : [];
+
+    /// <summary>Keeps the log bounded: the file is open for append, so it may be cut while it is written.</summary>
+    public void CutLog()
+    {
+        if (!File.Exists(LogFile) || new FileInfo(LogFile).Length < MaxLogBytes)
+            return;
+        File.Copy(LogFile, LogFile + ".1", overwrite: true);
+        using var file = File.Open(LogFile, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        file.SetLength(0);
+    }
+
+    public static ProcessIdentity? ReadIdentity(string file)
+    {
+        if (!File.Exists(file))
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize<ProcessIdentity>(File.ReadAllText(file), Json.Options);
+        }
+        catch (JsonException)
+        {
+            // Written by something else: it names no process of ours.
+            return null;
+        }
+    }
+}
+
+/// <summary>kill(2), which the runtime offers only as SIGKILL.</summary>
+internal static partial class Signals
+{
+    private const int Sigterm = 15;
+    private const int Sigkill = 9;
+
+    public static void Terminate(int pid) => _ = Send(pid, Sigterm);
+
+    public static void Kill(int pid) => _ = Send(pid, Sigkill);
+
+    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Send(int pid, int signal);
+}
