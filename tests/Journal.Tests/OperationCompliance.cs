@@ -75,6 +75,23 @@ public abstract class OperationCompliance(StoreSource source) : StoreTests(sourc
     }
 
     [Fact]
+    public async Task One_that_is_resumed_the_moment_it_is_stuck_goes_on()
+    {
+        var definition = Definition(failing: "c", undoFails: () => !Log.Contains("resumed"));
+        Operations? operations = null;
+        var resuming = new Resuming(id =>
+        {
+            Add("resumed");
+            operations!.ResumeAsync(id).GetAwaiter().GetResult();
+        });
+        await using var engine = operations = new Operations(Store, resuming, Clock, NullLogger<Operations>.Instance, null, new OperationsOptions { Backoff = TimeSpan.Zero });
+        operations.Register(definition);
+        await operations.StartAsync(Ct);
+        resuming.Operation = await BeginAsync(operations, definition);
+        await Eventually.TrueAsync(async () => (await operations.FindAsync(resuming.Operation, Ct))!.Outcome == OutcomeKind.RolledBack, "it goes on and ends");
+    }
+
+    [Fact]
     public async Task Two_operations_on_one_lease_do_not_move_at_the_same_time_and_generations_grow()
     {
         var gate = new TaskCompletionSource();
@@ -392,6 +409,20 @@ public abstract class OperationCompliance(StoreSource source) : StoreTests(sourc
 
     private async Task<Guid> BeginAsync(Operations operations, OperationDefinition<BuildPlan> definition, string? key = null, string? hash = null) =>
         Assert.IsType<BeginResult.Begun>(await TryBeginAsync(operations, definition, key, hash)).Operation.Id;
+
+    /// <summary>Acts on the signal of a stuck operation while that one's run has not left yet.</summary>
+    private sealed class Resuming(Action<Guid> resume) : ISignals
+    {
+        private readonly TaskCompletionSource<Guid> _operation = new();
+
+        public Guid Operation
+        {
+            get => _operation.Task.Result;
+            set => _operation.SetResult(value);
+        }
+
+        public void Raise(Signal signal) => resume(Operation);
+    }
 
     private Task<int> HeldLeasesAsync() => Store.ReadAsync((db, token) => db.Set<LeaseRow>().CountAsync(l => l.OperationId != null, token), Ct);
 }

@@ -42,6 +42,17 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_second_control_plane_on_the_same_file_is_refused_until_the_first_is_gone()
+    {
+        await using (await OpenAsync(Options))
+        {
+            var problem = Assert.Single((await Store.OpenAsync(Options, [new ThingsPart()], TimeProvider.System, Ct)).Problems);
+            Assert.Equal("store-busy", problem.Code);
+        }
+        await (await OpenAsync(Options)).DisposeAsync();
+    }
+
+    [Fact]
     public async Task A_file_that_is_no_database_is_refused_with_what_to_do()
     {
         DurableFiles.Real.Replace(StoreFile, new string('x', 8192));
@@ -150,7 +161,7 @@ public sealed class SqliteStoreTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private bool Found(string text) => Directory.GetFiles(Options.Folder).Any(file =>
+    private bool Found(string text) => Directory.GetFiles(Options.Folder, "store.db*").Any(file =>
     {
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var copy = new MemoryStream();

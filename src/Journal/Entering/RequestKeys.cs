@@ -69,11 +69,12 @@ public sealed class RequestKeys(Store store, TimeProvider clock, int maxKeys = 1
         var ticket = new KeyTicket(actor.Id, key);
         KeyClaim? claim = null;
         var changed = _open.GetOrAdd(ticket, _ => new Nudge());
+        // Each second as well: after an abandoned claim, the nudge of the next one is another.
         await changed.WaitUntilAsync(async token =>
         {
             claim = await TryClaimAsync(ticket, requestHash, token);
             return claim is not KeyClaim.InProgress;
-        }, clock.GetUtcNow() + wait, wait + TimeSpan.FromSeconds(1), clock, cancellation);
+        }, clock.GetUtcNow() + wait, TimeSpan.FromSeconds(1), clock, cancellation);
         if (claim is KeyClaim.Replay or KeyClaim.Reused or KeyClaim.Crowded)
             _open.TryRemove(ticket, out _);
         return claim!;

@@ -17,6 +17,7 @@ public sealed class Operations : IAsyncDisposable
     private readonly SemaphoreSlim _parallel;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
+    private HashSet<Guid>? _launchedWhileStarting;
     private bool _started;
 
     /// <summary>Makes the engine; nothing runs before <see cref="StartAsync"/>.</summary>
@@ -95,10 +96,15 @@ public sealed class Operations : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         lock (_gate)
-            _started = true;
+            (_started, _launchedWhileStarting) = (true, []);
         var unfinished = await _services.Store.ReadAsync(OperationReading.UnfinishedAsync, cancellation);
-        foreach (var record in unfinished)
-            Launch(record, again: true);
+        lock (_gate)
+        {
+            // What was begun or resumed since the read began runs already, or has even ended: its record here is stale.
+            foreach (var record in unfinished.Where(r => !_launchedWhileStarting.Contains(r.View.Id)))
+                Launch(record, again: true);
+            _launchedWhileStarting = null;
+        }
     }
 
     /// <summary>
@@ -174,11 +180,12 @@ public sealed class Operations : IAsyncDisposable
         lock (_gate)
         {
             // Before the start nothing runs: StartAsync reads it from the journal.
-            if (!_started || _runs.ContainsKey(record.View.Id) || !TryMakeRun(record, again, out var run))
+            if (!_started || !TryMakeRun(record, again, out var run))
                 return;
-            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _runs[record.View.Id] = (run, RunAsync(run, ready.Task));
-            ready.SetResult();
+            _launchedWhileStarting?.Add(run.Id);
+            // One that was stuck may be resumed before its first run has left: the second waits for it.
+            var before = _runs.TryGetValue(run.Id, out var leaving) ? leaving.Task : Task.CompletedTask;
+            _runs[run.Id] = (run, Task.Run(() => RunAsync(run, before)));
         }
     }
 
@@ -198,9 +205,9 @@ public sealed class Operations : IAsyncDisposable
         return false;
     }
 
-    private async Task RunAsync(OperationRun run, Task ready)
+    private async Task RunAsync(OperationRun run, Task before)
     {
-        await ready;
+        await before;
         try
         {
             await _parallel.WaitAsync(_stop.Token);
@@ -225,7 +232,11 @@ public sealed class Operations : IAsyncDisposable
         }
         finally
         {
-            _runs.TryRemove(run.Id, out _);
+            lock (_gate)
+            {
+                if (_runs.TryGetValue(run.Id, out var current) && current.Run == run)
+                    _runs.TryRemove(run.Id, out _);
+            }
             run.Face.Close();
         }
     }

@@ -21,10 +21,17 @@ internal sealed class Migrator(DatabaseEngine engine, IReadOnlyList<IStorePart> 
         var problems = Judge(await AppliedAsync(connection, null, cancellation));
         if (problems.Count > 0)
             return problems;
-        foreach (var part in parts)
+        foreach (var (room, migration) in parts.SelectMany(p => p.Migrations.Select(m => (p.Room, m))))
         {
-            foreach (var migration in part.Migrations)
-                await InTransactionAsync(connection, transaction => ApplyAsync(connection, transaction, part.Room, migration, cancellation), cancellation);
+            try
+            {
+                await InTransactionAsync(connection, transaction => ApplyAsync(connection, transaction, room, migration, cancellation), cancellation);
+            }
+            catch (DbException e) when (engine.Explain(e) is null)
+            {
+                return [new("store-migration-failed", $"{room}/{migration.Number}", $"The migration '{migration.Name}' failed ({e.Message.TrimEnd('.')}).",
+                    "This migration changed nothing. Start the earlier program, or restore the backup that was made before the upgrade with 'crew store backup'.")];
+            }
         }
         return [];
     }

@@ -16,6 +16,7 @@ internal sealed class SqliteEngine : DatabaseEngine
     private const int Busy = 5, Locked = 6, ReadOnly = 8, IoError = 10, Corrupt = 11, Full = 13, CannotOpen = 14, NotADatabase = 26;
     private readonly string _file;
     private readonly string _connection;
+    private FileStream? _lock;
 
     public SqliteEngine(string folder)
     {
@@ -44,6 +45,7 @@ internal sealed class SqliteEngine : DatabaseEngine
         // Made by us, so that it is private from its first byte; the -wal and -shm files take its mode.
         if (!File.Exists(_file))
             DurableFiles.Real.Replace(_file, "");
+        TakeLock();
         await using var connection = new SqliteConnection(_connection);
         await connection.OpenAsync(cancellation);
         Run(connection, "PRAGMA journal_mode=WAL");
@@ -94,7 +96,27 @@ internal sealed class SqliteEngine : DatabaseEngine
     {
         using var connection = new SqliteConnection(_connection);
         SqliteConnection.ClearPool(connection);
+        _lock?.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>
+    /// Two control planes on one file would each run every operation. The kernel holds this lock for the process and
+    /// lets it go with it. A file of its own, for closing any handle of the database drops SQLite's own locks (fcntl(2)).
+    /// </summary>
+    private void TakeLock()
+    {
+        var file = Path.ChangeExtension(_file, ".lock");
+        if (!File.Exists(file))
+            DurableFiles.Real.Replace(file, "");
+        try
+        {
+            _lock = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(file))
+        {
+            throw new SqliteException($"'{file}' is held: {e.Message}", Busy);
+        }
     }
 
     private async Task<Judged<StoreBackup>> BackupHereAsync(string file, DurableFiles files, TimeProvider clock, CancellationToken cancellation)

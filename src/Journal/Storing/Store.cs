@@ -145,28 +145,29 @@ public sealed class Store : IAsyncDisposable
     private static async Task<Judged<Store>> OpenAsync(
         DatabaseEngine engine, IReadOnlyList<IStorePart> parts, StoreOptions options, TimeProvider clock, CancellationToken cancellation)
     {
+        Store? opened = null;
         try
         {
             await engine.PrepareAsync(cancellation);
             var problems = await new Migrator(engine, parts, clock).RunAsync(cancellation);
             if (problems.Count > 0)
-            {
-                await engine.DisposeAsync();
                 return Judged<Store>.Bad(problems);
-            }
             var store = new Store(engine, parts, options, clock);
             store.PlatformId = await store.WriteAsync((db, token) => PlatformRow.OpenedAsync(db, clock, token), cancellation);
-            return Judged<Store>.Good(store);
+            return Judged<Store>.Good(opened = store);
         }
         catch (StoreFailedException e)
         {
-            await engine.DisposeAsync();
             return Judged<Store>.Bad([e.Problem]);
         }
-        catch (Exception e) when (engine.ExplainOpening(e) is not null)
+        catch (Exception e) when (engine.ExplainOpening(e) is { } problem)
         {
-            await engine.DisposeAsync();
-            return Judged<Store>.Bad([engine.ExplainOpening(e)!]);
+            return Judged<Store>.Bad([problem]);
+        }
+        finally
+        {
+            if (opened is null)
+                await engine.DisposeAsync();
         }
     }
 

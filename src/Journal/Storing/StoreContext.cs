@@ -44,6 +44,16 @@ public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbCon
     }
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">This is a reading.</exception>
+    public override int SaveChanges(bool acceptAllChangesOnSuccess) =>
+        _writing ? base.SaveChanges(acceptAllChangesOnSuccess) : throw NotWriting();
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">This is a reading.</exception>
+    public override Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default) =>
+        _writing ? base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken) : throw NotWriting();
+
+    /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => StoreConventions.Apply(configurationBuilder);
 
     /// <inheritdoc/>
@@ -52,6 +62,8 @@ public sealed class StoreContext(DbContextOptions<StoreContext> options) : DbCon
         foreach (var part in _parts.All)
             part.Configure(modelBuilder);
     }
+
+    private static InvalidOperationException NotWriting() => new("Nothing may be changed in a read: use WriteAsync.");
 }
 
 /// <summary>Carries the rooms' parts to the context, and tells models of different parts apart.</summary>
