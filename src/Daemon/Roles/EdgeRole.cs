@@ -18,7 +18,7 @@ internal static class EdgeRole
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Parse(settings.Listen), platform.EdgeStatusPort));
         builder.Services.AddEdge(new EdgeOptions { StateFolder = folder });
         await using var app = builder.Build();
-        app.UseWhen(
+        app.MapWhen(
             http => http.Connection.LocalPort == platform.EdgeStatusPort,
             status => status.UseRouting().UseEndpoints(endpoints => endpoints.MapEdgeStatus()));
         app.MapEdge();

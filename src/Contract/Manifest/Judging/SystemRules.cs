@@ -29,7 +29,8 @@ internal static class SystemRules
     {
         if (organization is null)
             return;
-        string[] middles = [new string('x', Ids.NanoLength), SystemManifest.Production, .. service.Environments.Keys];
+        // Production answers at <project>-<organization>, which is shorter than any deployment's own name.
+        string[] middles = [new string('x', Ids.NanoLength), .. service.Environments.Keys.Where(e => e != SystemManifest.Production)];
         // One problem a place, about the longest: whoever mends it has mended the others.
         foreach (var place in middles.GroupBy(middle => judgement.Has($"{path}.environments.{middle}") ? $"{path}.environments.{middle}" : path))
             JudgeLabel($"{project}-{place.MaxBy(middle => middle.Length)}-{organization}", place.Key, judgement);
