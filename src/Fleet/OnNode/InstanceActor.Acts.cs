@@ -23,7 +23,9 @@ internal sealed partial class InstanceActor
         Begin();
         _secrets = _parts.Secrets.Kept(Id, _folder) ?? _secrets;
         _keeper.Hide(_secrets.Values);
-        var found = _record.Process is { } known && known.IsAlive() ? known : _record.Launching ? RunningProcess.FindLeader(Id) : null;
+        var found = _record.Process is { } known && known.IsAlive() ? known
+            : _record.Launching ? await RunningProcess.FindLeaderAsync(Id, _parts.Clock, _stop.Token)
+            : null;
         if (found is not null && _machine.State == InstanceState.Pending)
         {
             _process = new RunningProcess(Id, found, null, _parts.Groups, _parts.Clock);

@@ -72,7 +72,7 @@ public sealed class OnNodeTroubleTests
     public async Task A_failed_liveness_check_restarts_the_program()
     {
         await using var node = await NodeBench.StartAsync();
-        var spec = node.Python(NodeBench.Server) with { Liveness = Quick with { Path = "/alive" } };
+        var spec = node.Python(NodeBench.Server) with { Liveness = Quick with { Path = "/alive", InitialDelay = TimeSpan.FromSeconds(3) } };
         node.Run(spec);
         var pid = (await node.SeenAsync(spec, InstanceState.Ready)).Pid;
         await File.WriteAllTextAsync(node.Scratch(spec, "alive"), "500", TestContext.Current.CancellationToken);
@@ -188,6 +188,7 @@ public sealed class OnNodeTroubleTests
         var spec = node.Shell("echo run with $KEY; sleep 1000") with { SecretVariables = ["KEY"] };
         node.Run(spec);
         var pid = (await node.SeenAsync(spec, InstanceState.Starting, s => s.Pid is not null)).Pid!.Value;
+        await Eventually.TrueAsync(async () => (await node.LinesAsync(spec)).Any(l => l.Text == "run with [secret]"), "the first run");
         node.IsControlPlaneDead = true;
         ProcessSignals.Send(pid, ProcessSignals.Kill);
         var again = await node.SeenAsync(spec, InstanceState.Starting, s => s.Pid is { } now && now != pid);

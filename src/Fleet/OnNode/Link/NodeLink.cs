@@ -23,6 +23,7 @@ public sealed class NodeLink : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
     private long _lastContact;
+    private int _losses;
     private volatile Session? _session;
     private volatile bool _connected;
 
@@ -102,6 +103,12 @@ public sealed class NodeLink : IAsyncDisposable
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // The way that this loop ends.
+        }
+        catch (Exception e)
+        {
+            _connected = false;
+            _log.LogCritical(e, "The link to {ControlPlane} ended, because of a fault of this program; restart it.", _options.ControlPlane);
+            throw;
         }
     }
 
@@ -214,8 +221,13 @@ public sealed class NodeLink : IAsyncDisposable
     {
         var backoff = Backoff.OfLink();
         var told = new Dictionary<(string Kind, string Key), string>();
+        var losses = Volatile.Read(ref _losses);
         while (true)
         {
+            // A control plane that was away, seen by either loop, may have forgotten what it was told.
+            if (losses != Volatile.Read(ref _losses))
+                told.Clear();
+            losses = Volatile.Read(ref _losses);
             // Taken before the look, so that a change after the look wakes us.
             var changes = _handlers.Select(h => h.Changed.Next).ToList();
             var news = News(told);
@@ -233,7 +245,6 @@ public sealed class NodeLink : IAsyncDisposable
                 Lost(e);
                 if (e.NeedsHello)
                     return;
-                told.Clear();
                 await Task.Delay(backoff.Next(), _clock, cancellation);
                 continue;
             }
@@ -274,6 +285,7 @@ public sealed class NodeLink : IAsyncDisposable
     private void Lost(Exception e)
     {
         _connected = false;
+        Interlocked.Increment(ref _losses);
         _log.LogWarning("The link to {ControlPlane} is down: {Why}", _options.ControlPlane, e.Message);
     }
 

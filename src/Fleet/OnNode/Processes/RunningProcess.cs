@@ -112,10 +112,24 @@ internal sealed class RunningProcess : IDisposable
         }
     }
 
-    /// <summary>The session leader that carries an instance's marker; null when there is none.</summary>
-    public static ProcessIdentity? FindLeader(Guid instance) =>
-        ProcessTable.All().Where(p => p.Pid == p.Session && ProcessTable.InstanceOf(p.Pid) == instance)
-            .Select(p => ProcessIdentity.Of(p.Pid)).FirstOrDefault(i => i is not null);
+    /// <summary>
+    /// The session leader that carries an instance's marker; null when there is none. A process that was spawned a
+    /// moment ago carries it only after its exec, and leads its session a moment later: so it is looked for again.
+    /// </summary>
+    public static async Task<ProcessIdentity?> FindLeaderAsync(Guid instance, TimeProvider clock, CancellationToken cancellation)
+    {
+        const int WhileNothing = 5;
+        const int WhileMarked = 100;
+        for (var look = 0; ; look++)
+        {
+            var marked = ProcessTable.All().Where(p => ProcessTable.InstanceOf(p.Pid) == instance).ToList();
+            if (marked.Where(p => p.Pid == p.Session).Select(p => ProcessIdentity.Of(p.Pid)).FirstOrDefault(i => i is not null) is { } leader)
+                return leader;
+            if (look >= (marked.Count > 0 ? WhileMarked : WhileNothing))
+                return null;
+            await Task.Delay(TimeSpan.FromMilliseconds(20), clock, cancellation);
+        }
+    }
 
     public void Dispose() => _child?.Dispose();
 
