@@ -47,6 +47,7 @@ public sealed class InstanceHost : INodeTaskHandler, INodeStreamSource, IAsyncDi
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<Guid, InstanceActor> _actors = new();
     private readonly ConcurrentDictionary<string, TaskReport> _unreadable = new(StringComparer.Ordinal);
+    private readonly HashSet<Guid> _leftAlone = [];
     private readonly CancellationTokenSource _stop = new();
     private Task _sweeping = Task.CompletedTask;
     private bool _isStarted;
@@ -66,7 +67,7 @@ public sealed class InstanceHost : INodeTaskHandler, INodeStreamSource, IAsyncDi
         Directory.CreateDirectory(_folder);
         _parts = new NodeParts(
             options,
-            new ArtifactStore(Path.Combine(options.StateFolder, "artifacts"), artifacts, options, log),
+            new ArtifactStore(Path.Combine(options.StateFolder, "artifacts"), artifacts, options, clock, log),
             new SealedSecrets(secrets, SealedBox.Open(Path.Combine(options.StateFolder, "node.key"), options.Files), options.Files),
             new PortPool(options.FirstPort, options.LastPort),
             ControlGroups.Find(options.ControlGroups, File.ReadAllText("/proc/self/cgroup")),
@@ -156,6 +157,7 @@ public sealed class InstanceHost : INodeTaskHandler, INodeStreamSource, IAsyncDi
         {
             // Never touched: a person may still read it, and its process goes on.
             _log.LogError("Instance {Id} is left alone, for its record cannot be used: {Why}", id, e.Message);
+            _leftAlone.Add(id);
             Refuse(id.ToString(), 0, e.Message);
         }
     }
@@ -174,8 +176,21 @@ public sealed class InstanceHost : INodeTaskHandler, INodeStreamSource, IAsyncDi
         }
         if (wanted?.Spec is null || !Guid.TryParse(task.Key, out var key) || key != wanted.Spec.InstanceId)
             Refuse(task.Key, task.Generation, "the task's key is not the id of its instance");
-        else if (!_unreadable.ContainsKey(key.ToString()) || !Directory.Exists(Path.Combine(_folder, key.ToString())))
+        else if (!_leftAlone.Contains(key))
+            TryHand(task, wanted);
+    }
+
+    private void TryHand(NodeTask task, InstanceTask wanted)
+    {
+        try
+        {
             Hand(task, wanted);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A full disk: the next list tries it again.
+            Refuse(task.Key, task.Generation, $"its folder cannot be made: {e.Message}");
+        }
     }
 
     private void Hand(NodeTask task, InstanceTask wanted)

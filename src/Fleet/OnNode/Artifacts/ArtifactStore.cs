@@ -9,9 +9,10 @@ namespace Groundcrew.Fleet.OnNode;
 /// Unpacked artifacts by digest, <c>artifacts/&lt;hex&gt;/</c>. A folder appears by a rename when it is complete, and is
 /// shared by all instances of the digest. Thread-safe; instances that want one digest at once share one fetch.
 /// </summary>
-internal sealed class ArtifactStore(string folder, IArtifactSource source, InstanceHostOptions options, ILogger log)
+internal sealed class ArtifactStore(string folder, IArtifactSource source, InstanceHostOptions options, TimeProvider clock, ILogger log)
 {
     private const int FewFiles = 64;
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _fetches = new(StringComparer.Ordinal);
 
     /// <summary>The folder of an artifact, fetched when it is not there yet.</summary>
@@ -113,11 +114,17 @@ internal sealed class ArtifactStore(string folder, IArtifactSource source, Insta
             throw new ArtifactRefusedException($"The artifact's bytes have the digest sha256:{actual}, not {digest}: they were changed or broke off on the way; nothing of them was kept.");
     }
 
-    private static async Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellation)
+    private async Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellation)
     {
+        using var timer = new CancellationTokenSource(LongestSilence, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellation);
         try
         {
-            return await input.ReadAsync(buffer, cancellation);
+            return await input.ReadAsync(buffer, either.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new IOException($"The artifact broke off: nothing came for {Quantity.Format(LongestSilence)}.", e);
         }
         catch (HttpRequestException e)
         {
