@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Groundcrew.Bedrock;
+using Groundcrew.Cli;
 using Groundcrew.Contract;
 using Groundcrew.Daemon.Roles;
 using Groundcrew.Daemon.Settings;
@@ -10,7 +10,7 @@ using Groundcrew.Daemon.Supervising;
 namespace Groundcrew.Daemon;
 
 /// <summary>The verbs that make a platform of this machine: <c>up</c>, <c>down</c> and <c>serve</c>.</summary>
-internal sealed class PlatformVerbs(string defaultData)
+internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
 {
     private static readonly TimeSpan ReadyWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan DownWithin = TimeSpan.FromSeconds(90);
@@ -18,51 +18,50 @@ internal sealed class PlatformVerbs(string defaultData)
 
     public Command Up()
     {
-        var data = Data();
         var detach = new Option<bool>("--detach", "-d") { Description = "Go on in the background and return once everything is ready." };
-        var command = new Command("up", "Start the platform on this machine: control plane, agent and edge. Safe to call twice.") { data, detach };
+        var command = new Command("up", "Start the platform on this machine: control plane, agent and edge. Safe to call twice.") { detach };
         _platform.AddTo(command);
-        command.SetAction((parsed, cancellation) => UpAsync(parsed, Path.GetFullPath(parsed.GetValue(data)!), parsed.GetValue(detach), cancellation));
+        command.SetAction((parsed, cancellation) => UpAsync(parsed, dataFolder(parsed), parsed.GetValue(detach), cancellation));
         return command;
     }
 
     public Command Down()
     {
-        var data = Data();
         var keep = new Option<bool>("--keep-instances") { Description = "Leave the instances running: the next 'crew up' finds them again." };
-        var command = new Command("down", "Stop the platform on this machine: edge, agent, control plane, and the instances that they ran.") { data, keep };
-        command.SetAction((parsed, _) => DownAsync(Path.GetFullPath(parsed.GetValue(data)!), parsed.GetValue(keep)));
+        var command = new Command("down", "Stop the platform on this machine: edge, agent, control plane, and the instances that they ran.") { keep };
+        command.SetAction((parsed, _) => DownAsync(dataFolder(parsed), parsed.GetValue(keep)));
         return command;
     }
 
     public Command Serve()
     {
-        var data = Data();
         var role = new Option<string>("--role") { Description = "control, agent or edge.", Required = true };
         role.AcceptOnlyFromAmong("control", "agent", "edge");
-        var command = new Command("serve", "Run one role in the foreground: what 'up' starts, and what a systemd unit runs.") { data, role };
+        var command = new Command("serve", "Run one role in the foreground: what 'up' starts, and what a systemd unit runs.") { role };
         _platform.AddTo(command);
-        command.SetAction((parsed, _) => ServeAsync(parsed, Path.GetFullPath(parsed.GetValue(data)!), parsed.GetValue(role)!));
+        command.SetAction((parsed, cancellation) => ServeAsync(parsed, dataFolder(parsed), parsed.GetValue(role)!, cancellation));
         return command;
     }
 
-    private async Task<int> ServeAsync(ParseResult parsed, string data, string role)
+    private async Task<int> ServeAsync(ParseResult parsed, string data, string role, CancellationToken stop)
     {
         if (Judge(parsed, data) is not { } settings)
-            return Exit.Usage;
-        using var stop = new StopSignals();
+            return (int)ExitCode.Usage;
+        // On a machine without a control plane: the node token that was brought here.
+        if (role != "control" && parsed.GetValue<string?>("--token-file") is { } tokenFile)
+            settings = settings with { NodeTokenFile = Path.GetFullPath(tokenFile) };
         return role switch
         {
-            "control" => await ControlRole.RunAsync(settings, stop.Token),
-            "agent" => await AgentRole.RunAsync(settings, stop.Token),
-            _ => await EdgeRole.RunAsync(settings, stop.Token),
+            "control" => await ControlRole.RunAsync(settings, stop),
+            "agent" => await AgentRole.RunAsync(settings, stop),
+            _ => await EdgeRole.RunAsync(settings, stop),
         };
     }
 
     private async Task<int> UpAsync(ParseResult parsed, string data, bool detach, CancellationToken cancellation)
     {
         if (Judge(parsed, data) is not { } settings)
-            return Exit.Usage;
+            return (int)ExitCode.Usage;
         Directory.CreateDirectory(data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (Supervisor.RunningOf(data) is { } running)
         {
@@ -73,27 +72,26 @@ internal sealed class PlatformVerbs(string defaultData)
         if (File.Exists(Supervisor.IdentityFileOf(data)))
             await Console.Error.WriteLineAsync("crew: the last platform here ended without cleaning up; its pid file is stale. Starting again.");
         if (!PortsAreFree(settings))
-            return Exit.Conflict;
+            return (int)ExitCode.Conflict;
         settings.Platform.Write(data, DurableFiles.Real);
-        var passed = PlatformOptions.Pass(parsed).ToList();
-        return detach ? await DetachAsync(settings, passed, cancellation) : await StayAsync(settings, passed);
+        var passed = _platform.Pass(parsed).ToList();
+        return detach ? await DetachAsync(settings, passed, cancellation) : await StayAsync(settings, passed, cancellation);
     }
 
-    private static async Task<int> StayAsync(RoleSettings settings, IReadOnlyList<string> passed)
+    private static async Task<int> StayAsync(RoleSettings settings, IReadOnlyList<string> passed, CancellationToken stop)
     {
-        using var stop = new StopSignals();
         var started = Stopwatch.GetTimestamp();
-        var supervising = new Supervisor(settings, passed, Console.Error, TimeProvider.System).RunAsync(stop.Token);
+        var supervising = new Supervisor(settings, passed, Console.Error, TimeProvider.System).RunAsync(stop);
         try
         {
-            await SayReadyAsync(settings, started, stop.Token);
+            await SayReadyAsync(settings, started, stop);
         }
-        catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // Stopped before it was ready.
         }
         await supervising;
-        return Exit.Ok;
+        return (int)ExitCode.Ok;
     }
 
     private static async Task<int> DetachAsync(RoleSettings settings, IReadOnlyList<string> passed, CancellationToken cancellation)
@@ -109,7 +107,7 @@ internal sealed class PlatformVerbs(string defaultData)
         if (!await Supervisor.ReadyAsync(settings, ReadyWithin, TimeProvider.System, cancellation))
         {
             await Console.Error.WriteLineAsync($"crew: the platform was not ready within {Quantity.Format(ReadyWithin)}. See the logs below {settings.Data}/{{control,agent,edge}}.");
-            return Exit.Unreachable;
+            return (int)ExitCode.Unreachable;
         }
         var platform = settings.Platform;
         var took = started is { } t ? $" in {Stopwatch.GetElapsedTime(t).TotalSeconds:0.0} s" : "";
@@ -120,7 +118,7 @@ internal sealed class PlatformVerbs(string defaultData)
               Data     {settings.Data}
             Next: crew deploy examples/hello
             """);
-        return Exit.Ok;
+        return (int)ExitCode.Ok;
     }
 
     private static async Task<int> DownAsync(string data, bool keepInstances)
@@ -149,7 +147,7 @@ internal sealed class PlatformVerbs(string defaultData)
         var instances = keepInstances ? 0 : await LeftInstances.StopAsync(data, clock);
         File.Delete(Supervisor.IdentityFileOf(data));
         await Console.Out.WriteLineAsync(!stopped && instances == 0 ? "Nothing runs here." : instances == 0 ? "Stopped." : $"Stopped, with {instances} instances.");
-        return Exit.Ok;
+        return (int)ExitCode.Ok;
     }
 
     private RoleSettings? Judge(ParseResult parsed, string data)
@@ -175,45 +173,5 @@ internal sealed class PlatformVerbs(string defaultData)
             free = false;
         }
         return free;
-    }
-
-    private Option<string> Data() => new("--data") { Description = "The data folder.", DefaultValueFactory = _ => defaultData };
-}
-
-/// <summary>Exit codes of the platform's own verbs: the same numbers as the CLI's list.</summary>
-internal static class Exit
-{
-    public const int Ok = 0;
-    public const int Usage = 2;
-    public const int Unreachable = 6;
-    public const int Conflict = 8;
-}
-
-/// <summary>SIGTERM and SIGINT as one cancellation.</summary>
-internal sealed class StopSignals : IDisposable
-{
-    private readonly CancellationTokenSource _stop = new();
-    private readonly PosixSignalRegistration _terminate;
-    private readonly PosixSignalRegistration _interrupt;
-
-    public StopSignals()
-    {
-        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-    }
-
-    public CancellationToken Token => _stop.Token;
-
-    public void Dispose()
-    {
-        _terminate.Dispose();
-        _interrupt.Dispose();
-        _stop.Dispose();
-    }
-
-    private void Stop(PosixSignalContext context)
-    {
-        context.Cancel = true;
-        _stop.Cancel();
     }
 }

@@ -1,5 +1,4 @@
 using Groundcrew.Cli;
-using Groundcrew.Contract;
 using Groundcrew.Daemon.Settings;
 
 namespace Groundcrew.Daemon;
@@ -14,9 +13,8 @@ internal static class Program
 
     private static Task<int> Main(string[] args)
     {
-        var environment = EnvironmentVariables.Read();
-        var root = CrewCommands.Build(environment, TimeProvider.System);
-        var platform = new PlatformVerbs(environment.Data ?? PlatformFile.DefaultFolder);
+        var root = CrewCommands.Build(TimeProvider.System, EnvironmentVariables.Read());
+        var platform = new PlatformVerbs(root.DataFolder);
         root.Subcommands.Add(platform.Up());
         root.Subcommands.Add(platform.Down());
         root.Subcommands.Add(platform.Serve());

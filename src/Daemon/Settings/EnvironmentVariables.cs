@@ -8,7 +8,7 @@ internal static class EnvironmentVariables
 {
 #pragma warning disable RS0030 // This is the settings folder that the ban points to.
     public static CrewEnvironment Read() => new(
-        Url: Environment.GetEnvironmentVariable("CREW_URL") is { Length: > 0 } url ? url : null,
+        Url: Uri.TryCreate(Environment.GetEnvironmentVariable("CREW_URL"), UriKind.Absolute, out var url) ? url : null,
         Token: Environment.GetEnvironmentVariable("CREW_TOKEN") is { Length: > 0 } token ? new Secret(token) : null,
         Data: Environment.GetEnvironmentVariable("CREW_DATA") is { Length: > 0 } data ? data : null,
         NoColor: Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 });

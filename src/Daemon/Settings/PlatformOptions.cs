@@ -24,9 +24,11 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _listen = new("--listen") { Description = "Address that the control plane and the status doors listen on (default 127.0.0.1)." };
     private readonly Option<string?> _control = new("--control") { Description = "Address of the control plane, for an agent or edge on another machine." };
 
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeStatusPort, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control];
+
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_controlPort, _agentPort, _edgePort, _edgeStatusPort, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control])
+        foreach (var option in All)
             command.Options.Add(option);
     }
 
@@ -66,9 +68,8 @@ internal sealed class PlatformOptions
     }
 
     /// <summary>The options as they were given, for the processes that <c>up</c> starts.</summary>
-    public static IEnumerable<string> Pass(ParseResult parsed) =>
-        parsed.CommandResult.Children.OfType<OptionResult>()
-            .Where(o => !o.Implicit && o.Option.Name is not ("--detach" or "--data" or "--help"))
+    public IEnumerable<string> Pass(ParseResult parsed) =>
+        All.Select(parsed.GetResult).OfType<OptionResult>().Where(o => !o.Implicit)
             .SelectMany(o => o.Tokens.Select(t => t.Value).Prepend(o.Option.Name));
 
     /// <summary>A connection holds a password: it is read from a file, for arguments are visible to everybody on the machine.</summary>

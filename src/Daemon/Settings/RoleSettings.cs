@@ -15,8 +15,8 @@ internal sealed record RoleSettings(string Data, PlatformFile Platform, Uri Cont
     /// <summary>The sub-folder of a role.</summary>
     public string FolderOf(string role) => Path.Combine(Data, role);
 
-    /// <summary>The token with which agents and edges dial in.</summary>
-    public string NodeTokenFile => Path.Combine(Data, "node.token");
+    /// <summary>The token with which agents and edges dial in; the control plane leaves one in the data folder.</summary>
+    public string NodeTokenFile { get; init; } = Path.Combine(Data, "node.token");
 }
 
 /// <summary>The program's version, as the build stamped it.</summary>
