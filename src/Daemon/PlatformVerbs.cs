@@ -127,12 +127,12 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
         var supervisor = Supervisor.RunningOf(data);
         if (supervisor is not null)
         {
-            Signals.Terminate(supervisor.Pid);
+            ProcessSignals.Send(supervisor.Pid, ProcessSignals.Terminate);
             var deadline = clock.GetUtcNow() + DownWithin;
             while (supervisor.IsAlive() && clock.GetUtcNow() < deadline)
                 await Task.Delay(TimeSpan.FromMilliseconds(30), clock);
             if (supervisor.IsAlive())
-                Signals.Kill(supervisor.Pid);
+                ProcessSignals.Send(supervisor.Pid, ProcessSignals.Kill);
         }
         // What a supervisor that was killed left behind.
         var stopped = supervisor is not null;

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Fleet;
@@ -113,18 +114,18 @@ public sealed class Deployments
     /// </summary>
     public Task<RolloutAnswer> DeployAsync(DeployRequest request, Actor actor, string? key, CancellationToken cancellation) =>
         ChangeAsync("deployment.create", actor, key, db =>
-            BeginNewAsync(db, _deploy, request, $"deploy to {request.Environment}", new Asker(actor, key), cancellation), cancellation);
+            BeginNewAsync(db, _deploy, request, $"deploy to {request.Environment}", new Asker(actor, key, request), cancellation), cancellation);
 
     /// <summary>The same artifact and commit in another environment (ZW-63), with that environment's settings.</summary>
     public Task<RolloutAnswer> PromoteAsync(DeployRequest request, string from, Actor actor, string? key, CancellationToken cancellation) =>
         ChangeAsync("deployment.promote", actor, key, db =>
-            BeginNewAsync(db, _promote, request, $"promote from {from} to {request.Environment}", new Asker(actor, key), cancellation), cancellation);
+            BeginNewAsync(db, _promote, request, $"promote from {from} to {request.Environment}", new Asker(actor, key, request), cancellation), cancellation);
 
     /// <summary>Goes back: to the previous deployment, or to the one that is named (ZW-62).</summary>
     public Task<RolloutAnswer> RollbackAsync(
         string org, string project, string environment, string? to, string? reason, Actor actor, string? key, CancellationToken cancellation) =>
         ChangeAsync("deployment.rollback", actor, key, db =>
-            RollbackAsync(db, (org, project, environment), to, reason, new Asker(actor, key), cancellation), cancellation);
+            RollbackAsync(db, (org, project, environment), to, reason, new Asker(actor, key, new { org, project, environment, to, reason }), cancellation), cancellation);
 
     /// <summary>One deployment by its label; null when there is none.</summary>
     public Task<DeploymentInfo?> FindAsync(string label, CancellationToken cancellation) =>
@@ -284,7 +285,7 @@ public sealed class Deployments
             RollbackWindow = settings.RollbackWindow, Impossible = settings.Image is null ? null : NoImages, Reason = reason,
         }, new BeginOptions
         {
-            Id = target.Operation, Subject = $"{project.Org}/{project.Name}", Actor = asker.Actor, IdempotencyKey = asker.Key, Leases = [LeaseOf(project.Id, pointer.Name)],
+            Id = target.Operation, Subject = $"{project.Org}/{project.Name}", Actor = asker.Actor, IdempotencyKey = asker.Key, RequestHash = asker.RequestHash, Leases = [LeaseOf(project.Id, pointer.Name)],
             Summary = reason is null ? summary : $"{summary} ({reason})",
         }, cancellation);
         return begun switch
@@ -322,7 +323,12 @@ public sealed class Deployments
         r.Id, r.Label, r.Org, r.Project, r.Environment, r.Status, r.Why, SettingsOf(r), r.Manifest, r.Service, r.CommitSha, r.CommitMessage,
         r.Actor, r.Operation, r.CreatedAt, r.ActivatedAt, r.KeptUntil);
 
-    private sealed record Asker(Actor Actor, string? Key);
+    /// <summary>Who asks, and what for: the same key with another request is refused.</summary>
+    private sealed record Asker(Actor Actor, string? Key, object Request)
+    {
+        public string? RequestHash { get; } =
+            Key is null ? null : Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(Request, Request.GetType(), Json.Options)));
+    }
 
     /// <summary>Ends the transaction without keeping anything; never leaves this class.</summary>
     private sealed class NotAcceptedException(RolloutAnswer answer) : Exception

@@ -16,10 +16,8 @@ internal sealed class RoutesLoop(Store store, Nodes nodes, Routes routes) : ILoo
 
     public async Task<string> RunAsync(CancellationToken cancellation)
     {
-        var served = await routes.HighestServedAsync(cancellation);
-        var current = (await routes.CurrentAsync(cancellation)).Generation;
-        // Beyond ours only when the store went back to an older backup: then ours must become the newest again.
-        var atLeast = served > current ? served + 1 : 0;
+        // A table that is not ours: the store went back to an older backup, and ours must become the newest again.
+        var atLeast = await routes.ForeignAsync(cancellation) + 1 ?? 0;
         var generation = await store.WriteAsync((db, cancel) => routes.PublishAsync(db, cancel, atLeast), cancellation);
         return $"route table {generation}";
     }

@@ -65,7 +65,11 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
         Apply(row, settings);
         db.Add(row);
         var judged = await EnvironmentAsync(db, row, ProjectInfo.Production, cancellation);
-        return judged.Value is null ? Judged<ProjectInfo>.Bad(judged.Problems) : Judged<ProjectInfo>.Good(Info(row, null, []));
+        if (judged.Value is not null)
+            return Judged<ProjectInfo>.Good(Info(row, null, []));
+        // The caller's write may go on and commit; a project without its host must not be in it.
+        db.Entry(row).State = EntityState.Detached;
+        return Judged<ProjectInfo>.Bad([.. judged.Problems.Select(p => p with { Path = "name" })]);
     }
 
     /// <summary>Changes settings; null when there is no such project.</summary>

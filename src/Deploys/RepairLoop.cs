@@ -8,7 +8,7 @@ namespace Groundcrew.Deploys;
 /// <summary>What should change so that a running deployment has its instances where they may be: pure.</summary>
 /// <param name="Start">Instances to start.</param>
 /// <param name="End">Instances to take out of traffic and stop: every one of them has a ready replacement.</param>
-/// <param name="Abandon">Instances of nodes that are down and have a ready replacement: they count as gone.</param>
+/// <param name="Abandon">The same on nodes that are down: their word is not waited for, and they count as gone.</param>
 /// <param name="Waiting">What cannot be done now, and why; null when nothing is missing.</param>
 internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Guid> End, IReadOnlyList<Guid> Abandon, string? Waiting)
 {
@@ -72,6 +72,8 @@ internal sealed class RepairLoop(
             var plan = await store.WriteAsync((db, cancel) => RepairAsync(db, label, cancel), cancellation);
             if (plan.End.Count > 0)
                 await retirement.EndInstancesAsync(plan.End, await DrainOfAsync(label, cancellation), _ => { }, cancellation);
+            if (plan.Abandon.Count > 0)
+                await retirement.AbandonInstancesAsync(plan.Abandon, await DrainOfAsync(label, cancellation), cancellation);
             if (!plan.IsEmpty || plan.Waiting is not null)
                 words.Add($"{label}: {plan.Start.Count} started, {plan.End.Count + plan.Abandon.Count} moved away{(plan.Waiting is { } why ? $" ({why})" : "")}");
         }
@@ -92,8 +94,7 @@ internal sealed class RepairLoop(
             await instances.PlaceAsync(db, placed.NodeId, settings.Spec(row, placed), cancellation);
         if (plan.End.Count > 0 || plan.Abandon.Count > 0)
         {
-            await instances.WithdrawAsync(db, plan.End, cancellation);
-            await instances.AbandonAsync(db, plan.Abandon, cancellation);
+            await instances.WithdrawAsync(db, [.. plan.End, .. plan.Abandon], cancellation);
             await routes.PublishAsync(db, cancellation);
         }
         return plan;

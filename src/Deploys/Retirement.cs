@@ -47,6 +47,21 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
         await StopAndWaitAsync(ids, drain, say, cancellation);
     }
 
+    /// <summary>
+    /// The same for instances of a node that is down. Its answer is not waited for, so that they count as gone; should it
+    /// come back, it is told to stop them.
+    /// </summary>
+    public async Task AbandonInstancesAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, CancellationToken cancellation)
+    {
+        await WithdrawAndDrainAsync(ids, drain, _ => { }, cancellation);
+        await store.WriteAsync(async (db, cancel) =>
+        {
+            await instances.StopAsync(db, ids, cancel);
+            await db.SaveChangesAsync(cancel);
+            await instances.AbandonAsync(db, ids, cancel);
+        }, cancellation);
+    }
+
     private async Task<StepEnd> DrainAsync(StepContext<StopPlan> context, CancellationToken cancellation)
     {
         await WithdrawAndDrainAsync(context.Plan.Instances, context.Plan.Drain, context.Say, cancellation);

@@ -17,6 +17,12 @@ public sealed record RolloutPlan
     /// <summary>The label that served before; null for the first.</summary>
     public string? Previous { get; init; }
 
+    /// <summary>The label that the environment could go back to before: what a rollout that is taken back leaves there again.</summary>
+    public string? Earlier { get; init; }
+
+    /// <summary>Until when <see cref="Deployment"/> was kept running before; null when it was not.</summary>
+    public DateTimeOffset? KeptUntil { get; init; }
+
     /// <summary>The project.</summary>
     public required Guid ProjectId { get; init; }
 
@@ -52,7 +58,9 @@ public sealed record RolloutPlan
 internal sealed class Rollout(Store store, Instances instances, Routes routes, Retirement retirement, TimeProvider clock)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan EdgeDeadline = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longer than an edge is waited for after its last word, so that one that dies now fails no rollout.</summary>
+    private static readonly TimeSpan EdgeDeadline = Nodes.ExpectedWithin + TimeSpan.FromSeconds(15);
 
     /// <summary>An instance that failed this often before it was ever ready is not waited for.</summary>
     private const int HopelessAfterRestarts = 2;
@@ -115,6 +123,9 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
 
     private async Task<StepEnd> SwitchAsync(StepContext<RolloutPlan> context, CancellationToken cancellation)
     {
+        // An instance may have died since its check; traffic never leaves what serves for something that does not.
+        if (!(await instances.ListAsync(context.Plan.Deployment, cancellation)).Any(i => i.TakesTraffic))
+            return StepEnd.Failed("no instance is ready any more");
         var generation = await PointAsync(context, context.Plan.Deployment, context.Plan.Previous, cancellation);
         return generation is null
             ? StepEnd.Failed("a newer operation moved this environment")
@@ -131,7 +142,7 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
 
     private async Task<StepEnd> SwitchBackAsync(StepContext<RolloutPlan> context, CancellationToken cancellation)
     {
-        var generation = await PointAsync(context, context.Plan.Previous, context.Plan.Deployment, cancellation);
+        var generation = await PointAsync(context, context.Plan.Previous, context.Plan.Earlier, cancellation);
         if (generation is { } published)
             await routes.ConfirmAsync(published, clock.GetUtcNow() + EdgeDeadline, cancellation);
         return Said(context, context.Plan.Previous is { } previous ? $"traffic is back on {previous}" : "nothing served before: the route is gone");
@@ -144,15 +155,14 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
     }
 
     /// <summary>Moves the pointer and publishes, in one transaction; null when a newer operation moved it since.</summary>
-    private Task<long?> PointAsync(StepContext<RolloutPlan> context, string? to, string? from, CancellationToken cancellation) =>
+    private Task<long?> PointAsync(StepContext<RolloutPlan> context, string? to, string? before, CancellationToken cancellation) =>
         store.WriteAsync<long?>(async (db, cancel) =>
         {
             var plan = context.Plan;
             var row = await db.Set<EnvironmentRow>().SingleAsync(e => e.ProjectId == plan.ProjectId && e.Name == plan.Environment, cancel);
             if (row.Generation > context.Generation.Value)
                 return null;
-            if (row.Current != to)
-                (row.Current, row.Previous) = (to, to is null ? null : from);
+            (row.Current, row.Previous) = (to, before);
             row.Generation = context.Generation.Value;
             return await routes.PublishAsync(db, cancel);
         }, cancellation);
@@ -177,8 +187,16 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
             OperationOutcome.Stuck stuck => stuck.Why,
             _ => null,
         };
-        if (target.Status == DeploymentStatus.Deploying)
-            target.Status = target.ActivatedAt is null ? DeploymentStatus.Failed : DeploymentStatus.Stopped;
+        if (target.Status != DeploymentStatus.Deploying)
+            return;
+        // What ran on before the attempt runs on after it, for as long as it would have.
+        var runs = (await instances.ListAsync(db, plan.Deployment, CancellationToken.None)).Any(i => i.Phase == InstancePhase.Serving);
+        (target.Status, target.KeptUntil) = (target.ActivatedAt, runs) switch
+        {
+            (null, _) => (DeploymentStatus.Failed, (DateTimeOffset?)null),
+            (_, true) => (DeploymentStatus.Inactive, plan.KeptUntil ?? now),
+            _ => (DeploymentStatus.Stopped, null),
+        };
     }
 
     private static bool IsHopeless(InstanceInfo instance) => instance.Status switch

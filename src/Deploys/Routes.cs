@@ -77,7 +77,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         {
             if (edge.Report is { Problem: { } problem } report && report.Serving < generation && edge.Attempted >= generation)
                 refusal = $"edge {edge.Node.Hostname}: {problem}";
-            return edge.Report?.Serving >= generation;
+            return edge.Serves(generation);
         }, () => refusal is not null, deadline, cancellation);
         return refusal ?? (confirmed ? null : $"an edge did not confirm route table {generation} in time");
     }
@@ -88,13 +88,15 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     /// </summary>
     public Task<bool> DrainedAsync(long generation, IReadOnlyCollection<Guid> ids, DateTimeOffset deadline, CancellationToken cancellation) =>
         WaitForEdgesAsync(
-            edge => edge.Report is { } report && report.Serving >= generation
-                && !report.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
+            edge => edge.Serves(generation) && !edge.Report!.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
             () => false, deadline, cancellation);
 
-    /// <summary>The highest generation that any edge says it serves: beyond ours after the store went back to a backup.</summary>
-    internal async Task<long> HighestServedAsync(CancellationToken cancellation) =>
-        (await EdgesAsync(cancellation)).Max(e => e.Report?.Serving) ?? 0;
+    /// <summary>
+    /// The highest generation of a table that an edge serves and that is not ours, as after the store went back to an
+    /// older backup; null when every edge serves what this store gave it.
+    /// </summary>
+    internal async Task<long?> ForeignAsync(CancellationToken cancellation) =>
+        (await EdgesAsync(cancellation)).Where(e => e.IsForeign).Max(e => e.Report?.Serving);
 
     private async Task<bool> WaitForEdgesAsync(Func<EdgeNow, bool> holds, Func<bool> giveUp, DateTimeOffset deadline, CancellationToken cancellation)
     {
@@ -107,15 +109,11 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
 
     private async Task<List<EdgeNow>> EdgesAsync(CancellationToken cancellation)
     {
-        var edges = (await nodes.ListAsync(cancellation)).Where(n => n.Role == NodeRole.Edge);
-        return
-        [
-            .. edges.Select(node =>
-            {
-                var report = link.ReportOf(node.Id, EdgeReport.Key);
-                return new EdgeNow(node, report?.Generation ?? 0, report?.Status.Deserialize<EdgeReport>(Json.Options));
-            }),
-        ];
+        var edges = (await nodes.ListAsync(cancellation)).Where(n => n.Role == NodeRole.Edge)
+            .Select(node => (Node: node, Report: link.ReportOf(node.Id, EdgeReport.Key))).ToList();
+        // After the reports: none of them can know a table of ours that is newer than this.
+        var newest = (await CurrentAsync(cancellation)).Generation;
+        return [.. edges.Select(e => new EdgeNow(e.Node, e.Report?.Generation ?? 0, e.Report?.Status.Deserialize<EdgeReport>(Json.Options), newest))];
     }
 
     private async Task<List<Route>> ComputeAsync(StoreContext db, CancellationToken cancellation)
@@ -134,7 +132,16 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         row?.Generation ?? 0, store.PlatformId,
         row is null or { Routes: "" } ? [] : JsonSerializer.Deserialize<IReadOnlyList<Route>>(row.Routes, Json.Options)!);
 
-    private sealed record EdgeNow(NodeInfo Node, long Attempted, EdgeReport? Report);
+    private sealed record EdgeNow(NodeInfo Node, long Attempted, EdgeReport? Report, long Newest)
+    {
+        /// <summary>
+        /// Its table was not made from this store: it is beyond all of ours, or it refuses ours for one that is no older.
+        /// Its number then says nothing about what it routes to.
+        /// </summary>
+        public bool IsForeign => Report is { } report && (report.Serving > Newest || (report.Problem is not null && Attempted <= report.Serving));
+
+        public bool Serves(long generation) => Report?.Serving >= generation && !IsForeign;
+    }
 }
 
 /// <summary>What the route table should be: pure.</summary>

@@ -18,12 +18,12 @@ internal static class LeftInstances
     {
         var found = Find(data);
         foreach (var process in found)
-            Signals.Terminate(process.Pid);
+            ProcessSignals.Send(process.Pid, ProcessSignals.Terminate);
         var deadline = clock.GetUtcNow() + Grace;
         while (found.Any(p => p.IsAlive()) && clock.GetUtcNow() < deadline)
             await Task.Delay(TimeSpan.FromMilliseconds(50), clock);
         foreach (var process in Find(data))
-            Signals.Kill(process.Pid);
+            ProcessSignals.Send(process.Pid, ProcessSignals.Kill);
         return found.Count;
     }
 

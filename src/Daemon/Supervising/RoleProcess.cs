@@ -61,12 +61,12 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
     {
         if (Identity is not { } identity || !identity.IsAlive())
             return;
-        Signals.Terminate(identity.Pid);
+        ProcessSignals.Send(identity.Pid, ProcessSignals.Terminate);
         var deadline = clock.GetUtcNow() + grace;
         while (identity.IsAlive() && clock.GetUtcNow() < deadline)
             await Task.Delay(LookEvery, clock);
         if (identity.IsAlive())
-            Signals.Kill(identity.Pid);
+            ProcessSignals.Send(identity.Pid, ProcessSignals.Kill);
     }
 
     /// <summary>What it wrote last, for a person who asks why it ended.</summary>
@@ -97,18 +97,4 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
             return null;
         }
     }
-}
-
-/// <summary>kill(2), which the runtime offers only as SIGKILL.</summary>
-internal static partial class Signals
-{
-    private const int Sigterm = 15;
-    private const int Sigkill = 9;
-
-    public static void Terminate(int pid) => _ = Send(pid, Sigterm);
-
-    public static void Kill(int pid) => _ = Send(pid, Sigkill);
-
-    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Send(int pid, int signal);
 }
