@@ -69,7 +69,7 @@ public static class CrewCommands
         wrong.ShowHelp = false;
         // The nearest verbs are words, and stdout holds results only.
         invocation.Output = root.Terminal.Error;
-        wrong.Invoke(parsed);
+        parsed.Invoke(invocation);
         root.Terminal.Error.WriteLine($"See: {Verb.PathOf(parsed.CommandResult.Command)} --help");
         return ExitCode.Usage;
     }

@@ -44,16 +44,18 @@ public sealed class CrewRoot : RootCommand
     {
         foreach (var option in Options.OfType<HelpOption>())
             if (option.Action is HelpAction help)
-                option.Action = new HelpWithExamples(help);
+                option.Action = new HelpWithExamples(help, Terminal);
     }
 
-    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    private sealed class HelpWithExamples(HelpAction help, CrewConsole terminal) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
             var output = parseResult.InvocationConfiguration.Output;
+            if (terminal.OutIsTerminal)
+                help.MaxWidth = terminal.Width;
             help.Invoke(parseResult);
             if (parseResult.CommandResult.Command is Verb { Examples.Count: > 0 } verb)
             {

@@ -52,7 +52,7 @@ internal sealed class Call : IDisposable
 
     public T? Value<T>(Option<T> option) => Parsed.GetValue(option);
 
-    public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
+    public T Value<T>(Argument<T> argument) => Parsed.GetValue(argument)!;
 
     /// <summary>Whether the option was typed, whatever its default is.</summary>
     public bool Has(Option option) => Parsed.GetResult(option) is { Implicit: false };

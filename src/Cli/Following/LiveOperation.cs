@@ -35,12 +35,15 @@ internal sealed class LiveOperation(Screen screen, TimeProvider clock) : IOperat
 
     private Paragraph Block(int frame)
     {
-        var block = new Paragraph();
-        var rows = _now is { } now ? OperationSteps.Rows(now, clock.GetUtcNow(), screen.Width, frame) : [];
-        foreach (var (text, tone) in rows)
-            block.Append(text + "\n", Consoles.StyleOf(tone));
+        // A block is never empty: the library cannot measure nothing.
+        List<(string Text, Tone Tone)> rows = _now is { Steps.Count: > 0 } now
+            ? [.. OperationSteps.Rows(now, clock.GetUtcNow(), screen.Width, frame)]
+            : [($"  {OperationSteps.Sign("running", frame)} {Speaking.Text.Cut(Speaking.Text.FirstLine(_now?.Summary ?? "accepted"), screen.Width - 6)}", Tone.Cyan)];
         if (_isAway)
-            block.Append(Speaking.Text.Cut("  The control plane is away; waiting for it to come back.", screen.Width - 1) + "\n", Consoles.StyleOf(Tone.Warning));
+            rows.Add((Speaking.Text.Cut("  The control plane is away; waiting for it to come back.", screen.Width - 1), Tone.Warning));
+        var block = new Paragraph();
+        foreach (var (index, (text, tone)) in rows.Index())
+            block.Append((index > 0 ? "\n" : "") + text, Consoles.StyleOf(tone));
         return block;
     }
 }

@@ -27,17 +27,18 @@ internal sealed class OperationFollower(CrewClient client, TimeProvider clock)
     /// <exception cref="CrewUnreachableException">The control plane stayed away for longer than the patience.</exception>
     public async Task<OperationStatusView> FollowAsync(Guid id, IOperationWatcher watcher, CancellationToken cancellation)
     {
-        var heard = clock.GetTimestamp();
+        long? awaySince = null;
         while (true)
         {
             try
             {
-                var last = await WatchOnceAsync(id, watcher, () => heard = clock.GetTimestamp(), cancellation);
+                var last = await WatchOnceAsync(id, watcher, () => awaySince = null, cancellation);
                 if (IsOver(last))
                     return last;
             }
-            catch (Exception e) when (IsAway(e) && clock.GetElapsedTime(heard) < PatientHandler.Patience)
+            catch (Exception e) when (IsAway(e) && (awaySince is not { } since || clock.GetElapsedTime(since) < PatientHandler.Patience))
             {
+                awaySince ??= clock.GetTimestamp();
                 watcher.Away(true);
             }
             await Task.Delay(PatientHandler.Pause, clock, cancellation);

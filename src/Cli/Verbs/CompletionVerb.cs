@@ -3,7 +3,7 @@ using Groundcrew.Cli.Calling;
 
 namespace Groundcrew.Cli.Verbs;
 
-/// <summary><c>crew completion</c>: a few lines for a shell; the words come from <c>crew [suggest]</c>.</summary>
+/// <summary><c>crew completion</c>: a few lines for a shell; the words come from <c>crew [suggest]</c>, which is given the line without its program.</summary>
 internal static class CompletionVerb
 {
     public static Verb Of(CrewRoot root)
@@ -22,8 +22,9 @@ internal static class CompletionVerb
 
     private const string Bash = """
         _crew() {
-          local IFS=$'\n'
-          COMPREPLY=($(compgen -W "$(crew "[suggest:${COMP_POINT}]" "${COMP_LINE}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+          local IFS=$'\n' line="${COMP_LINE#* }"
+          local point=$((COMP_POINT - ${#COMP_LINE} + ${#line}))
+          COMPREPLY=($(compgen -W "$(crew "[suggest:${point}]" "${line}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
         }
         complete -o default -F _crew crew
 
@@ -33,7 +34,8 @@ internal static class CompletionVerb
         #compdef crew
         _crew() {
           local -a words_found
-          words_found=("${(@f)$(crew "[suggest:$#BUFFER]" "$BUFFER" 2>/dev/null)}")
+          local line="${LBUFFER#* }"
+          words_found=("${(@f)$(crew "[suggest:$#line]" "$line" 2>/dev/null)}")
           compadd -a words_found
           _files
         }
@@ -42,7 +44,11 @@ internal static class CompletionVerb
         """;
 
     private const string Fish = """
-        complete -c crew -a '(crew "[suggest:"(commandline -C)"]" (commandline -cp) 2>/dev/null)'
+        function __crew_words
+          set -l line (commandline -cp | string replace -r '^\S+\s*' '')
+          crew "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+        end
+        complete -c crew -a '(__crew_words)'
 
         """;
 }

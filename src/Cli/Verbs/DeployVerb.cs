@@ -35,7 +35,7 @@ internal sealed class DeployVerb
     public static Verb Of(CrewRoot root)
     {
         var deploy = new DeployVerb();
-        return new Verb("deploy", "Ship a folder: build, package, upload, and take traffic once it is ready. The old version serves until then, and stays for a rollback.",
+        return new Verb("deploy", "Ship a folder as its crew.yaml says. It is built, packaged, uploaded, and takes traffic once it is ready; the old version serves until then, and stays for a rollback.",
             "crew deploy .", "crew deploy shop --environment staging --service web", "crew deploy . --dry-run", "crew deploy . --json | jq -r '.[].label'") { Group = Groups.Ship }
             .With(deploy._folder, deploy._org, deploy._project, deploy._environment, deploy._services, deploy._instances, deploy._commit, deploy._message, deploy._wait, deploy._dryRun)
             .Does(root, deploy.RunAsync);

@@ -18,7 +18,11 @@ internal static class InstanceVerbs
                 var all = await call.GetAsync<InstanceView[]>(PathOf(call.Parsed.GetValue(of)));
                 var sorted = all.OrderBy(i => i.Org, StringComparer.Ordinal).ThenBy(i => i.Project, StringComparer.Ordinal)
                     .ThenByDescending(i => i.Deployment, StringComparer.Ordinal).ThenBy(i => i.Id).ToArray();
-                return call.List(sorted, "No instances. Deploy something: crew deploy DIR", list => Table(list, call.Now));
+                call.List(sorted, "No instances. Deploy something: crew deploy DIR", list => Table(list, call.Now));
+                if (!call.IsJson)
+                    foreach (var i in sorted.Where(i => i.Reason is not null))
+                        call.Out.Line($"  {call.Out.Ink.Of(Tone.Warning, "!")} {i.Id.ToString()[^6..]}: {Text.FirstLine(i.Reason!)}");
+                return ExitCode.Ok;
             });
     }
 
@@ -28,10 +32,11 @@ internal static class InstanceVerbs
 
     private static Listing Table(IReadOnlyList<InstanceView> instances, DateTimeOffset now)
     {
+        // An instance that traffic is led away from is that first, whatever its process does.
         var table = new Listing(
-            new("INSTANCE"), new("DEPLOYMENT", Least: 12), new("NODE", Least: 6), new("STATE"), new("TRAFFIC"), new("RESTARTS", IsNumber: true), new("SINCE"), new("REASON", Least: 8));
+            new("INSTANCE"), new("DEPLOYMENT", Least: 12), new("NODE", Least: 6), new("STATE"), new("RESTARTS", IsNumber: true), new("SINCE"));
         foreach (var i in instances)
-            table.Add(i.Id.ToString()[^6..], i.Deployment, i.Node, Cell.State(i.State), Cell.State(i.Phase), i.Restarts, Text.Ago(i.Since, now), i.Reason ?? "");
+            table.Add(i.Id.ToString()[^6..], i.Deployment, i.Node, Cell.State(i.Phase == "serving" ? i.State : i.Phase), i.Restarts, Text.Ago(i.Since, now));
         return table;
     }
 }

@@ -26,7 +26,7 @@ internal sealed class LogsVerb
     public static Verb Of(CrewRoot root)
     {
         var logs = new LogsVerb();
-        return new Verb("logs", "Show what a service writes, each line with the end of its instance's id.",
+        return new Verb("logs", "Show what a service writes. Each line begins with the end of its instance's id.",
             "crew logs acme/web", "crew logs acme/web -f", "crew logs web-3k9x2mp-acme --since 10m --output web.log", "crew logs acme/web --json | jq -r .text") { Group = Groups.Look }
             .With(logs._of, logs._environment, logs._follow, logs._tail, logs._since, logs._output, logs._plain)
             .Does(root, logs.RunAsync);
@@ -54,7 +54,7 @@ internal sealed class LogsVerb
     private async Task<string> LabelAsync(Call call)
     {
         if (ProjectName.Parse(call.Value(_of)) is not { } project)
-            return call.Value(_of);
+            return (await call.GetAsync<DeploymentView>($"deployments/{Args.Escape(call.Value(_of))}")).Label;
         var environment = call.Value(_environment) is { } name ? $"?environment={Args.Escape(name)}" : "";
         return (await call.GetAsync<DeploymentView>($"{project.Path}/deployments/current{environment}")).Label;
     }
@@ -63,7 +63,7 @@ internal sealed class LogsVerb
     private async Task<int> CopyAsync(Call call, string label, TextWriter output, bool isTerminal)
     {
         var (lines, follow) = (new Lines(this, call, output, isTerminal), call.Value(_follow));
-        var heard = call.Clock.GetTimestamp();
+        long? awaySince = null;
         try
         {
             while (true)
@@ -72,14 +72,19 @@ internal sealed class LogsVerb
                 {
                     await foreach (var line in call.Client.LinesAsync(Address(call, label, lines.Last), "application/x-ndjson", call.Cancellation))
                     {
-                        heard = call.Clock.GetTimestamp();
+                        awaySince = null;
                         lines.Write(line);
                     }
                     if (!follow)
                         return Ended(call, lines);
+                    lines.BeginAgain();
                 }
-                catch (Exception e) when (follow && e is CrewUnreachableException or IOException or HttpRequestException && call.Clock.GetElapsedTime(heard) < PatientHandler.Patience)
+                catch (Exception e) when (follow && e is CrewUnreachableException or IOException or HttpRequestException or JsonException
+                    && (awaySince is not { } since || call.Clock.GetElapsedTime(since) < PatientHandler.Patience))
                 {
+                    // A stream that broke was open until now, however quiet it was.
+                    if (awaySince is null || e is not CrewUnreachableException)
+                        awaySince = call.Clock.GetTimestamp();
                     lines.SayAway();
                 }
                 await Task.Delay(PatientHandler.Pause, call.Clock, call.Cancellation);
@@ -145,8 +150,12 @@ internal sealed class LogsVerb
         {
             if (!_isAway)
                 call.Words.Line("The control plane is away; waiting for it to come back.");
-            (_isAway, _isAgain) = (true, true);
+            _isAway = true;
+            BeginAgain();
         }
+
+        /// <summary>The stream is opened anew: what was written already is left out.</summary>
+        public void BeginAgain() => _isAgain = true;
 
         private string Prefix(LogLine line, Tone tone) => isTerminal ? call.Out.Ink.Of(tone, line.InstanceId.ToString()[^6..]) : line.InstanceId.ToString()[^6..];
 

@@ -26,7 +26,7 @@ internal static class MoveVerbs
         var from = Args.Text("--from", "NAME", "The environment whose current deployment is taken");
         var to = Args.Text("--to", "NAME", "The environment that it goes to");
         from.Required = to.Required = true;
-        return new Verb("promote", "Take what runs in one environment to another: the same artifact, with the settings of there.",
+        return new Verb("promote", "Take what runs in one environment to another. It is the same artifact, with the settings of there.",
             "crew promote acme/web --from staging --to production") { Group = Groups.Ship }
             .With(project, from, to, wait)
             .Does(root, call => MoveAsync(call, call.Value(project), "promote", new PromoteRequest(call.Value(from), call.Value(to)), "Promoting", call.Value(wait)));

@@ -13,7 +13,7 @@ internal static class OperationVerbs
     {
         var limit = Args.Limit();
         var maybe = new Argument<string?>("ID") { Description = "Show this one; its last characters are enough.", Arity = ArgumentArity.ZeroOrOne };
-        return new Verb("operations", "List operations, show one, follow one, go on with a stuck one.",
+        return new Verb("operations", "List operations; show, follow or resume one.",
             "crew operations", "crew operations show 9f3c21aa", "crew operations watch 9f3c21aa", "crew operations resume 9f3c21aa") { Group = Groups.Look }
             .With(maybe, limit, new Verb("list", "List operations, the newest first.").Does(root, call => ListAsync(call, 50)), One(root, "show", "Show an operation and its steps.", ShowAsync),
                 One(root, "watch", "Follow an operation to its end. Ends as a deploy does.", WatchAsync),
@@ -54,7 +54,7 @@ internal static class OperationVerbs
             foreach (var (row, tone) in OperationSteps.Rows(o, call.Now, screen.IsTerminal ? screen.Width : int.MaxValue, 0))
                 screen.Line(screen.Ink.Of(tone, row));
             if (o.State == "stuck")
-                screen.Line($"Once its cause is gone: crew operations resume {o.Id}");
+                screen.Line($"Once its cause is gone: crew operations resume {Text.Short(o.Id)}");
         });
     }
 

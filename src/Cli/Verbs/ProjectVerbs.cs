@@ -25,7 +25,7 @@ internal static class ProjectVerbs
         var all = (await call.GetAsync<ProjectView[]>("projects?limit=1000")).OrderBy(p => p.Org, StringComparer.Ordinal).ThenBy(p => p.Name, StringComparer.Ordinal).ToArray();
         return call.List(all, "No projects yet. Deploy one: crew deploy DIR", list =>
         {
-            var table = new Listing(new("PROJECT"), new("PRODUCTION", Least: 12), new("URL", Least: 20), new("CREATED"));
+            var table = new Listing(new("PROJECT", Least: 12), new("PRODUCTION", Least: 10), new("URL", Least: 40), new("CREATED"));
             foreach (var p in list)
                 table.Add($"{p.Org}/{p.Name}", p.Current ?? "-", p.Url, Text.Ago(p.CreatedAt, call.Now));
             return table;

@@ -8,7 +8,7 @@ namespace Groundcrew.Cli.Verbs;
 internal static class StatusVerb
 {
     public static Verb Of(CrewRoot root) =>
-        new Verb("status", "Show the platform at a glance: its store, nodes, operations and loops.", "crew status", "crew status --json | jq .nodes") { Group = Groups.Look }
+        new Verb("status", "Show the platform at a glance. Its store, nodes, operations, and loops that fail.", "crew status", "crew status --json | jq .nodes") { Group = Groups.Look }
             .Does(root, async call =>
             {
                 try
@@ -29,7 +29,7 @@ internal static class StatusVerb
         screen.Field("hosts", status.EdgePort == 80 ? $"http://*.{status.BaseDomain}" : $"http://*.{status.BaseDomain}:{status.EdgePort}");
         screen.Field("store", status.Store);
         screen.Field("projects", status.Projects.ToString());
-        screen.Field("operations", status.RunningOperations == 0 ? "none move" : Text.Count(status.RunningOperations, "operation") + " move: crew operations");
+        screen.Field("operations", status.RunningOperations == 0 ? "none in progress" : $"{status.RunningOperations} in progress: crew operations");
         screen.Field("routes", $"generation {status.RouteGeneration}");
         screen.Line();
         if (status.Nodes.Count == 0)
