@@ -50,6 +50,9 @@ internal sealed class EdgeMeters
         _ => throw new System.Diagnostics.UnreachableException(),
     }).Add();
 
+    /// <summary>A deployment left the table for good: its series would only fill the metric.</summary>
+    public void Forget(string deployment) => _requests.Remove("deployment", deployment);
+
     public Metric.Series DurationOf(Route route) => _duration.With(route.Org, route.Project);
 
     public StatusCounters RequestsOf(Route route)

@@ -127,13 +127,15 @@ public sealed class EdgeTable
         {
             var targets = new HashSet<TargetState>();
             var routes = table.Routes.Select(r => new RouteState(r, [.. r.Targets.Select(t => StateOf(t, targets))], _meters)).ToList();
-            var before = _current.Targets;
+            var (before, named) = (_current.Targets, _current.Table?.Routes);
             Volatile.Write(ref _current, new Snapshot(table, digest, routes, targets));
             foreach (var target in before.Where(t => !targets.Contains(t)))
             {
                 target.Retire();
                 _retired.Add(target);
             }
+            foreach (var gone in (named ?? []).Select(r => r.Deployment).Except(table.Routes.Select(r => r.Deployment)))
+                _meters.Forget(gone);
             Forget();
         }
         Changed.Set();

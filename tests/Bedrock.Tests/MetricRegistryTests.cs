@@ -33,6 +33,18 @@ public sealed class MetricRegistryTests
     }
 
     [Fact]
+    public void Series_of_something_that_is_gone_are_forgotten_and_make_room()
+    {
+        var requests = _registry.Counter("crew_requests_total", "Requests.", "deployment", "status");
+        requests.With("web-1", "200").Add();
+        requests.With("web-1", "500").Add();
+        requests.With("web-2", "200").Add();
+        requests.Remove("deployment", "web-1");
+        Assert.DoesNotContain("web-1", _registry.WriteText(), StringComparison.Ordinal);
+        Assert.Contains("crew_requests_total{deployment=\"web-2\",status=\"200\"} 1\n", _registry.WriteText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_would_break_a_line_is_escaped()
     {
         _registry.Gauge("crew_odd", "Back\\slash and\nline.", "path").With("a\\b\"c\nd").Set(1);

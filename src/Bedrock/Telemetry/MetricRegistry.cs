@@ -92,6 +92,18 @@ public sealed class Metric
     /// <summary>Sets the series without labels.</summary>
     public void Set(double value) => With().Set(value);
 
+    /// <summary>
+    /// Forgets every series whose <paramref name="label"/> has this value, because what it named is gone. Whoever still
+    /// holds such a series may use it; it is no longer written.
+    /// </summary>
+    public void Remove(string label, string value)
+    {
+        var index = Array.IndexOf(_labels, label);
+        foreach (var (key, series) in _series)
+            if (series.ValueOf(index) == value)
+                _series.TryRemove(key, out _);
+    }
+
     /// <summary>Forgets every series with labels, before a gauge is filled anew.</summary>
     public void Clear()
     {
@@ -126,6 +138,8 @@ public sealed class Metric
 
         /// <summary>The value of a counter or gauge; the sum of a histogram.</summary>
         public double Value => Volatile.Read(ref _value);
+
+        internal string? ValueOf(int label) => label < 0 ? null : _values[label];
 
         /// <summary>Adds; a counter only takes what is not negative.</summary>
         public void Add(double amount = 1)
