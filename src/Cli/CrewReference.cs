@@ -67,7 +67,7 @@ public static class CrewReference
     {
         var words = new List<string>();
         for (Command? at = verb; at is not null && at is not RootCommand; at = at.Parents.OfType<Command>().FirstOrDefault())
-            words.InsertRange(0, at.Arguments.Select(a => a.Arity.MinimumNumberOfValues == 0 ? $"[{a.Name}]" : a.Name).Prepend(at.Name));
+            words.InsertRange(0, at.Arguments.Where(a => at == verb || a.Arity.MinimumNumberOfValues > 0).Select(a => a.Arity.MinimumNumberOfValues == 0 ? $"[{a.Name}]" : a.Name).Prepend(at.Name));
         return $"crew {string.Join(' ', words)}{(OptionsOf(verb).Any() ? " [options]" : "")}";
     }
 }

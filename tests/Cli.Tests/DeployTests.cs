@@ -133,6 +133,36 @@ public sealed class DeployTests
     }
 
     [Fact]
+    public async Task A_control_plane_that_stays_away_ends_the_waiting_and_says_that_the_deploy_is_kept()
+    {
+        await using var control = await FakeControl.StartAsync();
+        var clock = new ManualClock();
+        using var crew = Ready(control, clock);
+        var began = new TaskCompletionSource();
+        control.Does($"GET operations/{Views.Operation}/events", async http =>
+        {
+            await FakeControl.EventAsync(http, Views.Op("running"));
+            await http.Response.Body.FlushAsync();
+            began.TrySetResult();
+            await Task.Delay(Timeout.Infinite, http.RequestAborted);
+        });
+        var running = crew.AsScriptAsync("deploy", crew.Work);
+        await began.Task.WaitAsync(Eventually.Limit, TestContext.Current.CancellationToken);
+        await control.DieAsync();
+
+        await Eventually.TrueAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(250));
+            return running.IsCompleted;
+        }, "the command gives up");
+
+        var ran = await running;
+        ran.Ends(ExitCode.Unreachable);
+        Assert.Contains($"crew operations watch {Views.Operation}", ran.Error, StringComparison.Ordinal);
+        Assert.True(clock.GetUtcNow() - new ManualClock().GetUtcNow() >= TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
     public async Task A_request_whose_answer_was_lost_is_repeated_under_its_key()
     {
         await using var control = await FakeControl.StartAsync();
@@ -276,13 +306,13 @@ public sealed class DeployTests
         Assert.DoesNotContain(Names(control.Artifacts[sent.Artifact!]), n => n.Contains(".git", StringComparison.Ordinal));
     }
 
-    private static Crew Ready(FakeControl control)
+    private static Crew Ready(FakeControl control, TimeProvider? clock = null)
     {
         control.Says("POST deployments", Views.Deployment("web-new1234-acme", "deploying"), 202)
             .Says("GET deployments/web-new1234-acme", Views.Deployment("web-new1234-acme", "active"))
             .Says("GET projects/acme/web", Views.Project("acme", "web", "web-new1234-acme"))
             .Says("GET projects/acme/web/deployments", new[] { Views.Deployment("web-new1234-acme", "active"), Views.Deployment("web-old1234-acme", "inactive") });
-        var crew = new Crew(control);
+        var crew = clock is null ? new Crew(control) : new Crew(control) { Clock = clock };
         crew.Write("crew.yaml", Manifest);
         crew.Write("web", "#!/bin/sh\n", DurableFiles.Private | UnixFileMode.UserExecute);
         return crew;

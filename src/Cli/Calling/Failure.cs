@@ -40,6 +40,8 @@ internal sealed record Failure(ExitCode Code, string Words, ProblemView? Problem
             words.Line($"{words.Ink.Of(Tone.Bad, "✗")} {Text.Clean(Words)}");
         foreach (var problem in problems)
             words.Line($"{(problems.Count == 1 && File is null ? words.Ink.Of(Tone.Bad, "✗") + " " : "  ")}{Told(problem)}");
+        if (Code == ExitCode.NotFound && Problem is not null)
+            words.Line("  'crew projects', 'crew deployments', 'crew nodes' and 'crew operations' list what there is.");
         if (Code == ExitCode.NotAllowed)
             words.Line("  'crew whoami' says who you are; name another token with --token-file.");
     }

@@ -24,7 +24,7 @@ internal sealed class OperationFollower(CrewClient client, TimeProvider clock)
     public static TimeSpan Silence { get; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Returns the operation as it ended or got stuck.</summary>
-    /// <exception cref="CrewUnreachableException">The control plane stayed away for longer than the patience.</exception>
+    /// <remarks>When the control plane stays away for longer than the patience, the last failure is thrown; see <see cref="IsAway"/>.</remarks>
     public async Task<OperationStatusView> FollowAsync(Guid id, IOperationWatcher watcher, CancellationToken cancellation)
     {
         long? awaySince = null;
@@ -74,7 +74,7 @@ internal sealed class OperationFollower(CrewClient client, TimeProvider clock)
         return now;
     }
 
-    // A line that was cut off in the middle is no JSON; it says no more than that the connection broke.
-    private static bool IsAway(Exception e) =>
+    /// <summary>Whether a failure says that the control plane is away. A line that was cut off in the middle is no JSON.</summary>
+    public static bool IsAway(Exception e) =>
         e is CrewUnreachableException or HttpRequestException or IOException or JsonException or CrewProblemException { Problem.Status: >= 502 and <= 504 };
 }

@@ -21,6 +21,11 @@ internal static class Waiting
         {
             throw new CrewFailedException(ExitCode.Interrupted, $"Not waiting any more. The operation goes on without this command. Follow it again: crew operations watch {id}");
         }
+        catch (Exception e) when (OperationFollower.IsAway(e))
+        {
+            throw new CrewFailedException(ExitCode.Unreachable,
+                $"The control plane stayed away for {PatientHandler.Patience.TotalSeconds:0} s. The operation is kept there and goes on once it is back: start it with 'crew up', then crew operations watch {id}");
+        }
         finally
         {
             call.IsPatient = true;
