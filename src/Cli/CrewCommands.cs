@@ -46,8 +46,8 @@ public static class CrewCommands
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null,
         };
-        if (parsed.Action is ParseErrorAction wrong)
-            return (int)RefuseLine(root, parsed, wrong, invocation);
+        if (parsed.Action is ParseErrorAction)
+            return (int)RefuseLine(parsed, words);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => End(signal, ended));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => End(signal, ended));
@@ -64,13 +64,14 @@ public static class CrewCommands
         }
     }
 
-    private static ExitCode RefuseLine(CrewRoot root, ParseResult parsed, ParseErrorAction wrong, InvocationConfiguration invocation)
+    private static ExitCode RefuseLine(ParseResult parsed, Screen words)
     {
-        wrong.ShowHelp = false;
-        // The nearest verbs are words, and stdout holds results only.
-        invocation.Output = root.Terminal.Error;
-        parsed.Invoke(invocation);
-        root.Terminal.Error.WriteLine($"See: {Verb.PathOf(parsed.CommandResult.Command)} --help");
+        foreach (var error in parsed.Errors.Select(e => e.Message).Distinct())
+            words.Line($"{words.Ink.Of(Tone.Bad, "✗")} {Text.Clean(error)}");
+        var command = parsed.CommandResult.Command;
+        if (parsed.UnmatchedTokens is [var typed, ..] && Nearest.To(typed, command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name)) is { Count: > 0 } nearest)
+            words.Line($"  Did you mean: {string.Join(", ", nearest)}?");
+        words.Line($"  See: {Verb.PathOf(command)} --help");
         return ExitCode.Usage;
     }
 

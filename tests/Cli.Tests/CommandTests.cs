@@ -57,6 +57,7 @@ public sealed class CommandTests
     [Theory]
     [InlineData("deplyo", "deploy")]
     [InlineData("rolback", "rollback")]
+    [InlineData("stat", "status")]
     public async Task A_typo_gets_the_nearest_verb_on_stderr(string typed, string nearest)
     {
         using var crew = new Crew();
@@ -65,7 +66,7 @@ public sealed class CommandTests
 
         ran.Ends(ExitCode.Usage);
         Assert.Empty(ran.Out);
-        Assert.Contains(nearest, ran.Error, StringComparison.Ordinal);
+        Assert.Contains($"Did you mean: {nearest}?", ran.Error, StringComparison.Ordinal);
         Assert.Contains("--help", ran.Error, StringComparison.Ordinal);
     }
 

@@ -41,9 +41,9 @@ internal sealed class LogsVerb
             return ExitCode.Ok;
         }
         var lines = 0;
-        await DurableFiles.Real.ReplaceAsync(Path.GetFullPath(path), async (file, _) =>
+        await DurableFiles.Real.ReplaceAsync(Path.GetFullPath(path), async (stream, _) =>
         {
-            await using var writer = new StreamWriter(file, new UTF8Encoding(false), leaveOpen: true);
+            await using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true);
             lines = await CopyAsync(call, label, writer, isTerminal: false);
             return true;
         }, CancellationToken.None);
