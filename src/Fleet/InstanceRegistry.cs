@@ -32,6 +32,8 @@ public sealed record InstanceInfo(
 /// <param name="clock">The time.</param>
 public sealed class Instances(Store store, Nodes nodes, TimeProvider clock)
 {
+    private const int ForgetAtOnce = 1000;
+
     /// <summary>Wakes who waits for an instance or a node to change.</summary>
     public Nudge Changed => nodes.Changed;
 
@@ -64,7 +66,10 @@ public sealed class Instances(Store store, Nodes nodes, TimeProvider clock)
             return nodes.PutTaskAsync(db, row.NodeId, Key(row.Id), InstanceTask.Kind, new InstanceTask(spec, InstanceDesire.Stop), cancellation);
         }, cancellation);
 
-    /// <summary>Gives up on instances of a node that will not come back: they count as gone.</summary>
+    /// <summary>
+    /// Gives up on the word of a node that is down: its instances count as gone. What it was told stays told, so that it
+    /// stops them when it comes back.
+    /// </summary>
     public Task AbandonAsync(StoreContext db, IReadOnlyCollection<Guid> ids, CancellationToken cancellation) =>
         MoveAsync(db, ids, InstancePhase.Gone, _ => Task.CompletedTask, cancellation);
 
@@ -90,6 +95,23 @@ public sealed class Instances(Store store, Nodes nodes, TimeProvider clock)
             return [.. rows.Select(Info)];
         }, cancellation);
 
+    /// <summary>
+    /// Forgets instances that are gone, were heard of last before <paramref name="before"/>, and are not among the newest
+    /// <paramref name="keep"/> of their deployment. One whose node still has to be told to stop it is kept. A thousand at
+    /// most; returns how many.
+    /// </summary>
+    public async Task<int> ForgetGoneAsync(StoreContext db, DateTimeOffset before, int keep, CancellationToken cancellation)
+    {
+        var all = db.Set<InstanceRow>();
+        var old = await all.Where(i => i.Phase == InstancePhase.Gone && i.Since < before
+                && all.Count(o => o.Deployment == i.Deployment && o.CreatedAt > i.CreatedAt) >= keep)
+            .OrderBy(i => i.CreatedAt).Take(ForgetAtOnce).Select(i => i.Id).ToListAsync(cancellation);
+        var keys = old.Select(Key).ToList();
+        var told = await db.Set<NodeTaskRow>().Where(t => keys.Contains(t.Key)).Select(t => t.Key).ToListAsync(cancellation);
+        old.RemoveAll(id => told.Contains(Key(id)));
+        return await all.Where(i => old.Contains(i.Id)).ExecuteDeleteAsync(cancellation);
+    }
+
     /// <summary>The spec of an instance on a node; null when that node was not given it.</summary>
     public Task<InstanceSpec?> SpecAsync(Guid nodeId, Guid instanceId, CancellationToken cancellation) =>
         store.ReadAsync(async (db, cancel) =>
@@ -101,13 +123,15 @@ public sealed class Instances(Store store, Nodes nodes, TimeProvider clock)
     /// <summary>Keeps what a node observed of its instances; reports of strangers and of earlier lives are left aside.</summary>
     internal async Task ObserveAsync(Guid nodeId, IReadOnlyList<TaskReport> reports, CancellationToken cancellation)
     {
-        var observed = reports.ToDictionary(r => Guid.Parse(r.Key), r => r.Status.Deserialize<InstanceStatus>(Json.Options)!);
+        var observed = new Dictionary<Guid, InstanceStatus>();
+        foreach (var report in reports)
+            observed[Guid.Parse(report.Key)] = report.Status.Deserialize<InstanceStatus>(Json.Options)!;
         await store.WriteAsync(async (db, cancel) =>
         {
             var ids = observed.Keys.ToList();
             var rows = await db.Set<InstanceRow>().AsTracking().Where(i => i.NodeId == nodeId && ids.Contains(i.Id)).ToListAsync(cancel);
             var changed = false;
-            foreach (var row in rows.Where(r => r.Phase != InstancePhase.Gone))
+            foreach (var row in rows)
                 changed |= await ObserveAsync(db, row, observed[row.Id], cancel);
             if (changed)
                 db.AfterCommit(Changed.Set);
@@ -118,15 +142,16 @@ public sealed class Instances(Store store, Nodes nodes, TimeProvider clock)
     private static async Task<bool> ObserveAsync(StoreContext db, InstanceRow row, InstanceStatus status, CancellationToken cancellation)
     {
         var seen = status with { Since = StoreTime.FromMicroseconds(StoreTime.ToMicroseconds(status.Since)) };
-        if (Info(row).Status == seen)
+        // Looked at even when the status is no news: the instance may have ended before it was told to.
+        var ended = row.Phase >= InstancePhase.Stopping && status.State == InstanceState.Stopped;
+        if (ended)
+            await Nodes.ForgetTaskAsync(db, row.NodeId, Key(row.Id), cancellation);
+        if (row.Phase == InstancePhase.Gone || (Info(row).Status == seen && !ended))
             return false;
         (row.State, row.Since, row.Address, row.Pid, row.Restarts, row.Reason, row.Limits) =
             (status.State, status.Since, status.Address, status.Pid, status.Restarts, status.Reason, status.Limits);
-        if (row.Phase == InstancePhase.Stopping && status.State == InstanceState.Stopped)
-        {
+        if (ended)
             row.Phase = InstancePhase.Gone;
-            await Nodes.ForgetTaskAsync(db, row.NodeId, Key(row.Id), cancellation);
-        }
         return true;
     }
 

@@ -46,19 +46,21 @@ public sealed class Link(Store store, Nodes nodes, TimeProvider clock)
     /// <summary>Keeps what a node observes. Reports of instances go to <paramref name="instances"/>.</summary>
     public async Task ReportAsync(Guid nodeId, LinkReports reports, Instances instances, CancellationToken cancellation)
     {
-        foreach (var report in reports.Reports)
-            _reports[(nodeId, report.Key)] = report;
         var ofInstances = reports.Reports.Where(r => Guid.TryParse(r.Key, out _)).ToList();
+        // Instances come and go without end and are kept in the store; the few other keys of a node are kept here.
+        foreach (var report in reports.Reports.Except(ofInstances))
+            _reports[(nodeId, report.Key)] = report;
         if (ofInstances.Count > 0)
             await instances.ObserveAsync(nodeId, ofInstances, cancellation);
         if (reports.Reports.Count > 0)
             Reported.Set();
     }
 
-    /// <summary>The latest report of a node for a key; null when it has not reported since this control plane started.</summary>
+    /// <summary>
+    /// The latest report of a node for a key that is not an instance; null when it has not reported since this control
+    /// plane started.
+    /// </summary>
     public TaskReport? ReportOf(Guid nodeId, string key) => _reports.GetValueOrDefault((nodeId, key));
-
-    internal void Forget(Guid nodeId, string key) => _reports.TryRemove((nodeId, key), out _);
 
     /// <summary>
     /// Asks a node for a stream and waits until it dials in with it. The caller reads it and disposes the result, which
