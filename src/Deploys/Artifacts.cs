@@ -9,7 +9,7 @@ namespace Groundcrew.Deploys;
 /// <summary>An artifact as others see it.</summary>
 /// <param name="Digest"><c>sha256:</c> and 64 hexadecimal digits.</param>
 /// <param name="Size">In bytes.</param>
-/// <param name="CreatedAt">When it was uploaded.</param>
+/// <param name="CreatedAt">When it was uploaded last.</param>
 public sealed record ArtifactInfo(string Digest, long Size, DateTimeOffset CreatedAt);
 
 /// <summary>How an upload ended.</summary>
@@ -40,10 +40,15 @@ public abstract record ArtifactUpload
 /// <param name="options">Where their files lie.</param>
 /// <param name="files">How they are made durable.</param>
 /// <param name="clock">The time.</param>
+#pragma warning disable CA1001 // The semaphore makes no wait handle, so there is nothing to dispose of.
 public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles files, TimeProvider clock)
+#pragma warning restore CA1001
 {
-    /// <summary>The largest artifact, in bytes.</summary>
+    /// <summary>The largest artifact where the options say nothing else, in bytes.</summary>
     public const long MaxBytes = 8L * 1024 * 1024 * 1024;
+
+    /// <summary>Held while a file and its row appear or disappear together.</summary>
+    private readonly SemaphoreSlim _gate = new(1, 1);
 
     private const string Prefix = "sha256:";
     private const int HexLength = 64;
@@ -57,27 +62,36 @@ public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles 
     /// <summary>Takes the bytes of an artifact in, verifying them on the way.</summary>
     public async Task<ArtifactUpload> UploadAsync(string digest, Stream content, CancellationToken cancellation)
     {
-        if (await FindAsync(digest, cancellation) is { } known)
+        if (File.Exists(PathOf(digest)) && await store.WriteAsync((db, cancel) => AgainAsync(db, digest, cancel), cancellation) is { } known)
             return new ArtifactUpload.Stored(known);
         var size = 0L;
         string? actual = null;
+        var isHeld = false;
         try
         {
             await files.ReplaceAsync(PathOf(digest), async (file, cancel) =>
             {
                 (size, actual) = await CopyAsync(content, file, cancel);
-                return actual == digest;
+                if (actual != digest)
+                    return false;
+                await _gate.WaitAsync(cancel);
+                return isHeld = true;
             }, cancellation);
+            if (actual is null)
+                return new ArtifactUpload.TooLarge(options.MaxArtifactBytes);
+            if (actual != digest)
+                return new ArtifactUpload.WrongDigest(actual);
+            return new ArtifactUpload.Stored(await store.WriteAsync((db, cancel) => ListAsync(db, digest, size, cancel), cancellation));
         }
         catch (IOException e) when (IsDiskFault(e))
         {
             return new ArtifactUpload.NoSpace(e.Message);
         }
-        if (actual is null)
-            return new ArtifactUpload.TooLarge(MaxBytes);
-        if (actual != digest)
-            return new ArtifactUpload.WrongDigest(actual);
-        return new ArtifactUpload.Stored(await store.WriteAsync((db, cancel) => ListAsync(db, digest, size, cancel), cancellation));
+        finally
+        {
+            if (isHeld)
+                _gate.Release();
+        }
     }
 
     /// <summary>An artifact that is stored; null when it is not.</summary>
@@ -86,7 +100,7 @@ public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles 
 
     /// <summary>The file of an artifact; null when it is not stored.</summary>
     public async Task<string?> FileAsync(string digest, CancellationToken cancellation) =>
-        await FindAsync(digest, cancellation) is null ? null : PathOf(digest);
+        await FindAsync(digest, cancellation) is null || !File.Exists(PathOf(digest)) ? null : PathOf(digest);
 
     internal static async Task<ArtifactInfo?> FindAsync(StoreContext db, string digest, CancellationToken cancellation)
     {
@@ -94,19 +108,51 @@ public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles 
         return row is null ? null : new ArtifactInfo(row.Digest, row.Size, row.CreatedAt);
     }
 
-    /// <summary>Forgets artifacts that nothing refers to, and then removes their files.</summary>
-    internal void DeleteFile(string digest) => files.Delete(PathOf(digest));
+    /// <summary>
+    /// Forgets the artifacts that <paramref name="unneeded"/> names in the same transaction, and then removes their files.
+    /// Returns how many.
+    /// </summary>
+    internal async Task<int> ForgetAsync(Func<StoreContext, CancellationToken, Task<IReadOnlyList<string>>> unneeded, CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            var digests = await store.WriteAsync(async (db, cancel) =>
+            {
+                var found = await unneeded(db, cancel);
+                await db.Set<ArtifactRow>().Where(a => found.Contains(a.Digest)).ExecuteDeleteAsync(cancel);
+                return found;
+            }, cancellation);
+            foreach (var digest in digests)
+                files.Delete(PathOf(digest));
+            return digests.Count;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>One that is stored counts as uploaded now, so that whoever deploys it next still finds it.</summary>
+    private async Task<ArtifactInfo?> AgainAsync(StoreContext db, string digest, CancellationToken cancellation)
+    {
+        var row = await db.Set<ArtifactRow>().AsTracking().SingleOrDefaultAsync(a => a.Digest == digest, cancellation);
+        if (row is null)
+            return null;
+        row.CreatedAt = clock.StoreNow();
+        return new ArtifactInfo(row.Digest, row.Size, row.CreatedAt);
+    }
 
     private async Task<ArtifactInfo> ListAsync(StoreContext db, string digest, long size, CancellationToken cancellation)
     {
-        if (await FindAsync(db, digest, cancellation) is { } known)
+        if (await AgainAsync(db, digest, cancellation) is { } known)
             return known;
-        var row = new ArtifactRow { Digest = digest, Size = size, CreatedAt = clock.GetUtcNow() };
+        var row = new ArtifactRow { Digest = digest, Size = size, CreatedAt = clock.StoreNow() };
         db.Add(row);
         return new ArtifactInfo(row.Digest, row.Size, row.CreatedAt);
     }
 
-    private static async Task<(long Size, string? Digest)> CopyAsync(Stream from, Stream to, CancellationToken cancellation)
+    private async Task<(long Size, string? Digest)> CopyAsync(Stream from, Stream to, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[128 * 1024];
@@ -115,7 +161,7 @@ public sealed class Artifacts(Store store, DeploysOptions options, DurableFiles 
         while ((read = await from.ReadAsync(buffer, cancellation)) > 0)
         {
             size += read;
-            if (size > MaxBytes)
+            if (size > options.MaxArtifactBytes)
                 return (size, null);
             hash.AppendData(buffer, 0, read);
             await to.WriteAsync(buffer.AsMemory(0, read), cancellation);

@@ -113,19 +113,19 @@ public sealed class Deployments
     /// accepted leaves nothing behind. The same <paramref name="key"/> again gives the first answer.
     /// </summary>
     public Task<RolloutAnswer> DeployAsync(DeployRequest request, Actor actor, string? key, CancellationToken cancellation) =>
-        ChangeAsync("deployment.create", actor, key, db =>
-            BeginNewAsync(db, _deploy, request, $"deploy to {request.Environment}", new Asker(actor, key, request), cancellation), cancellation);
+        ChangeAsync("deployment.create", new Asker(actor, key, request), (db, asker) =>
+            BeginNewAsync(db, _deploy, request, $"deploy to {request.Environment}", asker, cancellation), cancellation);
 
     /// <summary>The same artifact and commit in another environment (ZW-63), with that environment's settings.</summary>
     public Task<RolloutAnswer> PromoteAsync(DeployRequest request, string from, Actor actor, string? key, CancellationToken cancellation) =>
-        ChangeAsync("deployment.promote", actor, key, db =>
-            BeginNewAsync(db, _promote, request, $"promote from {from} to {request.Environment}", new Asker(actor, key, request), cancellation), cancellation);
+        ChangeAsync("deployment.promote", new Asker(actor, key, new { request, from }), (db, asker) =>
+            BeginNewAsync(db, _promote, request, $"promote from {from} to {request.Environment}", asker, cancellation), cancellation);
 
     /// <summary>Goes back: to the previous deployment, or to the one that is named (ZW-62).</summary>
     public Task<RolloutAnswer> RollbackAsync(
         string org, string project, string environment, string? to, string? reason, Actor actor, string? key, CancellationToken cancellation) =>
-        ChangeAsync("deployment.rollback", actor, key, db =>
-            RollbackAsync(db, (org, project, environment), to, reason, new Asker(actor, key, new { org, project, environment, to, reason }), cancellation), cancellation);
+        ChangeAsync("deployment.rollback", new Asker(actor, key, new { org, project, environment, to, reason }), (db, asker) =>
+            RollbackAsync(db, (org, project, environment), to, reason, asker, cancellation), cancellation);
 
     /// <summary>One deployment by its label; null when there is none.</summary>
     public Task<DeploymentInfo?> FindAsync(string label, CancellationToken cancellation) =>
@@ -141,8 +141,10 @@ public sealed class Deployments
                 (org == null || d.Org == org) && (project == null || d.Project == project) && (environment == null || d.Environment == environment));
             if (before is { } cursor)
             {
-                var at = await db.Set<DeploymentRow>().Where(d => d.Id == cursor).Select(d => d.CreatedAt).SingleOrDefaultAsync(cancel);
-                query = query.Where(d => d.CreatedAt < at);
+                var last = await db.Set<DeploymentRow>().Where(d => d.Id == cursor).Select(d => new { d.CreatedAt, d.Label }).SingleOrDefaultAsync(cancel);
+                if (last is null)
+                    return [];
+                query = query.Where(d => d.CreatedAt < last.CreatedAt || (d.CreatedAt == last.CreatedAt && string.Compare(d.Label, last.Label) < 0));
             }
             var rows = await query.OrderByDescending(d => d.CreatedAt).ThenByDescending(d => d.Label).Take(limit).ToListAsync(cancel);
             return [.. rows.Select(Info)];
@@ -158,16 +160,21 @@ public sealed class Deployments
 
     /// <summary>One transaction that keeps something only when it was accepted.</summary>
     private async Task<RolloutAnswer> ChangeAsync(
-        string action, Actor actor, string? key, Func<StoreContext, Task<RolloutAnswer>> change, CancellationToken cancellation)
+        string action, Asker asker, Func<StoreContext, Asker, Task<RolloutAnswer>> change, CancellationToken cancellation)
     {
         try
         {
             return await _store.WriteAsync(async (db, cancel) =>
             {
-                var answer = await change(db);
+                var answer = await EarlierAsync(db, asker, cancel) ?? await change(db, asker);
                 if (answer is not RolloutAnswer.Accepted { Deployment: var deployment })
                     throw new NotAcceptedException(answer);
-                _audit.Write(db, actor, action, deployment.Label, "accepted", new { deployment.Environment, deployment.Operation, key });
+                if (asker is { Key: { } key, RequestHash: { } hash })
+                    db.Add(new RolloutRequestRow
+                    {
+                        ActorId = asker.Actor.Id, Key = key, Hash = hash, Deployment = deployment.Label, Operation = deployment.Operation, CreatedAt = _clock.StoreNow(),
+                    });
+                _audit.Write(db, asker.Actor, action, deployment.Label, "accepted", new { deployment.Environment, deployment.Operation, asker.Key });
                 return answer;
             }, cancellation);
         }
@@ -234,14 +241,19 @@ public sealed class Deployments
 
     private async Task JudgeReferencesAsync(StoreContext db, DeployRequest request, ProblemList problems, CancellationToken cancellation)
     {
-        if (request.Settings.Artifact is { } digest && await Artifacts.FindAsync(db, digest, cancellation) is null)
-            problems.Add("artifact-missing", "artifact", $"Artifact {digest} is not stored.", "Upload it first: PUT /api/v1/artifacts/{digest}.");
+        if (await MissingArtifactAsync(db, request.Settings, cancellation) is { } missing)
+            problems.AddRange([missing]);
         var known = request.Settings.Secrets.Count == 0 ? []
             : (await _secrets.ListAsync(request.Org, cancellation)).Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (variable, name) in request.Settings.Secrets.Where(s => !known.Contains(s.Value)))
             problems.Add("secret-missing", $"secrets.{variable}", $"Organization {request.Org} has no secret '{name}'.",
                 $"Set it: crew secrets set {request.Org} {name}");
     }
+
+    private static async Task<Problem?> MissingArtifactAsync(StoreContext db, ServiceSettings settings, CancellationToken cancellation) =>
+        settings.Artifact is { } digest && await Artifacts.FindAsync(db, digest, cancellation) is null
+            ? new Problem("artifact-missing", "artifact", $"Artifact {digest} is not stored, or not any more.", "Upload it: PUT /api/v1/artifacts/{digest}.")
+            : null;
 
     private async Task<DeploymentRow> AddAsync(StoreContext db, ProjectRow project, DeployRequest request, Actor actor, CancellationToken cancellation)
     {
@@ -267,33 +279,36 @@ public sealed class Deployments
         string summary, string? reason, Asker asker, CancellationToken cancellation)
     {
         var settings = SettingsOf(target);
-        var running = (await _instances.ListAsync(db, target.Label, cancellation)).Where(i => i.TakesTraffic).ToList();
-        var workers = (await _nodes.ListAsync(db, cancellation))
-            .Where(n => n.Role == NodeRole.Worker && n.State == NodeState.Ready && !_nodes.IsDown(n)).ToList();
+        var up = (await _nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker && !_nodes.IsDown(n)).ToList();
+        var workers = up.Where(n => n.State == NodeState.Ready).ToList();
+        // The last word of a node that is down is no word: its instances do not count as running.
+        var running = (await _instances.ListAsync(db, target.Label, cancellation)).Where(i => i.TakesTraffic && up.Exists(n => n.Id == i.NodeId)).ToList();
         var judged = settings.Image is not null
             ? Judged<IReadOnlyList<Placed>>.Good([])
             : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Limits, () => Ids.New(_clock));
         if (judged.Value is null)
             return new RolloutAnswer.Refused(judged.Problems);
+        if (judged.Value.Count > 0 && await MissingArtifactAsync(db, settings, cancellation) is { } missing)
+            return new RolloutAnswer.Refused([missing]);
+        var keptUntil = target.KeptUntil;
         if (target.Status != DeploymentStatus.Deploying)
             (target.Operation, target.Status, target.KeptUntil) = (Ids.New(_clock), DeploymentStatus.Deploying, null);
         await db.SaveChangesAsync(cancellation);
         var begun = await _operations.BeginAsync(db, definition, new RolloutPlan
         {
-            Deployment = target.Label, Previous = pointer.Current, ProjectId = project.Id, Environment = pointer.Name,
+            Deployment = target.Label, Previous = pointer.Current, Earlier = pointer.Previous, KeptUntil = keptUntil, ProjectId = project.Id, Environment = pointer.Name,
             Start = judged.Value, Running = [.. running.Select(i => i.Id)], ReadyDeadline = settings.ReadyDeadline, Drain = settings.Drain,
             RollbackWindow = settings.RollbackWindow, Impossible = settings.Image is null ? null : NoImages, Reason = reason,
         }, new BeginOptions
         {
-            Id = target.Operation, Subject = $"{project.Org}/{project.Name}", Actor = asker.Actor, IdempotencyKey = asker.Key, RequestHash = asker.RequestHash, Leases = [LeaseOf(project.Id, pointer.Name)],
+            Id = target.Operation, Subject = $"{project.Org}/{project.Name}", Actor = asker.Actor, Leases = [LeaseOf(project.Id, pointer.Name)],
             Summary = reason is null ? summary : $"{summary} ({reason})",
         }, cancellation);
         return begun switch
         {
             BeginResult.Begun => new RolloutAnswer.Accepted(Info(target)),
             BeginResult.Busy busy => new RolloutAnswer.Busy(busy.Holder),
-            BeginResult.Replayed replayed => await EarlierAsync(db, replayed.Earlier.Id, cancellation),
-            _ => new RolloutAnswer.KeyReused(),
+            _ => throw new InvalidOperationException($"Without a key an operation begins or finds the lease held, and not {begun}."),
         };
     }
 
@@ -306,11 +321,21 @@ public sealed class Deployments
             .OrderByDescending(d => d.ActivatedAt).Select(d => d.Label).FirstOrDefaultAsync(cancellation);
     }
 
-    /// <summary>The answer that an earlier request with the same key got; nothing new is kept.</summary>
-    private static async Task<RolloutAnswer> EarlierAsync(StoreContext db, Guid operation, CancellationToken cancellation)
+    /// <summary>
+    /// The answer that an earlier request with the same key got, before anything is judged again: what was true then may
+    /// not be now. Null when there was none.
+    /// </summary>
+    private static async Task<RolloutAnswer?> EarlierAsync(StoreContext db, Asker asker, CancellationToken cancellation)
     {
-        var row = await db.Set<DeploymentRow>().AsNoTracking().SingleAsync(d => d.Operation == operation, cancellation);
-        return new RolloutAnswer.Replayed(Info(row));
+        if (asker.Key is null)
+            return null;
+        var earlier = await db.Set<RolloutRequestRow>().AsNoTracking().SingleOrDefaultAsync(r => r.ActorId == asker.Actor.Id && r.Key == asker.Key, cancellation);
+        if (earlier is null)
+            return null;
+        if (earlier.Hash != asker.RequestHash)
+            return new RolloutAnswer.KeyReused();
+        var row = await db.Set<DeploymentRow>().AsNoTracking().SingleAsync(d => d.Label == earlier.Deployment, cancellation);
+        return new RolloutAnswer.Replayed(Info(row) with { Operation = earlier.Operation });
     }
 
     /// <summary>What the project says where the manifest says nothing (ZW-55).</summary>

@@ -23,5 +23,6 @@ public static class DeploysServices
             s.GetRequiredService<Projects>(), s.GetRequiredService<SecretStore>(), s.GetRequiredService<Audit>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<TimeProvider>()))
         .AddSingleton<ILoop, RoutesLoop>()
         .AddSingleton<ILoop, RetireLoop>()
-        .AddSingleton<ILoop, RepairLoop>();
+        .AddSingleton<ILoop, RepairLoop>()
+        .AddSingleton<ILoop, PruneLoop>();
 }

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts and the route table.</summary>
+/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests and the route table.</summary>
 public sealed class DeploysTables : IStorePart
 {
     /// <inheritdoc/>
@@ -78,6 +78,17 @@ public sealed class DeploysTables : IStorePart
                 routes text NOT NULL
             );
             """),
+        new(2, "what requests with a key began", """
+            CREATE TABLE rollout_requests (
+                actor_id text NOT NULL,
+                key text NOT NULL,
+                hash text NOT NULL,
+                deployment text NOT NULL,
+                operation text NOT NULL,
+                created_at bigint NOT NULL,
+                PRIMARY KEY (actor_id, key)
+            );
+            """),
     ];
 
     /// <inheritdoc/>
@@ -103,6 +114,7 @@ public sealed class DeploysTables : IStorePart
             e.HasIndex(d => new { d.ProjectId, d.Environment, d.CreatedAt });
             e.HasIndex(d => d.Status);
         });
+        model.Entity<RolloutRequestRow>(e => e.ToTable("rollout_requests").HasKey(r => new { r.ActorId, r.Key }));
         model.Entity<RouteTableRow>(e =>
         {
             e.ToTable("route_table").HasKey(t => t.Id);

@@ -94,11 +94,15 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
         return row is null ? null : await InfoAsync(db, row, cancellation);
     }
 
-    /// <summary>All projects, by organization and name; from behind <paramref name="cursor"/> where it is given.</summary>
-    public Task<IReadOnlyList<ProjectInfo>> ListAsync(int limit, string? cursor, CancellationToken cancellation) =>
+    /// <summary>
+    /// All projects or those of one organization, by <c>org/name</c>; from behind <paramref name="cursor"/>, which is such a
+    /// pair, where it is given.
+    /// </summary>
+    public Task<IReadOnlyList<ProjectInfo>> ListAsync(int limit, string? cursor, CancellationToken cancellation, string? org = null) =>
         store.ReadAsync<IReadOnlyList<ProjectInfo>>(async (db, cancel) =>
         {
-            var rows = await db.Set<ProjectRow>().OrderBy(p => p.Org).ThenBy(p => p.Name)
+            // Ordered by what the cursor compares: by organization and then name, pages would lose some of acme-b behind acme.
+            var rows = await db.Set<ProjectRow>().Where(p => org == null || p.Org == org).OrderBy(p => p.Org + "/" + p.Name)
                 .Where(p => cursor == null || string.Compare(p.Org + "/" + p.Name, cursor) > 0).Take(limit).ToListAsync(cancel);
             var infos = new List<ProjectInfo>();
             foreach (var row in rows)

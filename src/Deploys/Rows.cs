@@ -120,6 +120,22 @@ internal sealed class DeploymentRow
     public DateTimeOffset? KeptUntil { get; set; }
 }
 
+/// <summary>What a request with an idempotency key began; kept a day.</summary>
+internal sealed class RolloutRequestRow
+{
+    public required string ActorId { get; set; }
+
+    public required string Key { get; set; }
+
+    public required string Hash { get; set; }
+
+    public required string Deployment { get; set; }
+
+    public required Guid Operation { get; set; }
+
+    public required DateTimeOffset CreatedAt { get; set; }
+}
+
 /// <summary>An artifact that was uploaded and verified; its bytes are a file named by the digest.</summary>
 internal sealed class ArtifactRow
 {

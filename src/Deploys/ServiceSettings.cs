@@ -76,7 +76,11 @@ public sealed record ServiceSettings
 /// <summary>Settings of the room that the daemon gives.</summary>
 /// <param name="BaseDomain">Where the platform's hosts live, such as <c>localhost</c>.</param>
 /// <param name="ArtifactFolder">Where artifact files lie.</param>
-public sealed record DeploysOptions(string BaseDomain, string ArtifactFolder);
+public sealed record DeploysOptions(string BaseDomain, string ArtifactFolder)
+{
+    /// <summary>The largest artifact that is taken, in bytes.</summary>
+    public long MaxArtifactBytes { get; init; } = Artifacts.MaxBytes;
+}
 
 /// <summary>Names of hosts below the base domain.</summary>
 internal static class HostLabels
