@@ -104,11 +104,10 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
 
     private static async Task<int> SayReadyAsync(RoleSettings settings, long? started, CancellationToken cancellation)
     {
-        if (!await Supervisor.ReadyAsync(settings, ReadyWithin, TimeProvider.System, cancellation))
-        {
-            await Console.Error.WriteLineAsync($"crew: the platform was not ready within {Quantity.Format(ReadyWithin)}. See the logs below {settings.Data}/{{control,agent,edge}}.");
-            return (int)ExitCode.Unreachable;
-        }
+        var began = TimeProvider.System.GetUtcNow();
+        var control = new RoleProcess("control", settings.Data, []);
+        if (!await Supervisor.ReadyAsync(settings, ReadyWithin, () => control.LastWords(began).Count > 0, TimeProvider.System, cancellation))
+            return await SayNotReadyAsync(settings, control.LastWords(began));
         var platform = settings.Platform;
         var took = started is { } t ? $" in {Stopwatch.GetElapsedTime(t).TotalSeconds:0.0} s" : "";
         await Console.Out.WriteLineAsync($"""
@@ -119,6 +118,16 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
             Next: crew deploy examples/hello
             """);
         return (int)ExitCode.Ok;
+    }
+
+    private static async Task<int> SayNotReadyAsync(RoleSettings settings, IReadOnlyList<string> reasons)
+    {
+        foreach (var reason in reasons)
+            await Console.Error.WriteLineAsync(reason);
+        await Console.Error.WriteLineAsync(reasons.Count > 0
+            ? "crew: agent and edge carry on with what they have, and the control plane is tried again; 'crew down' stops all of it."
+            : $"crew: the platform was not ready within {Quantity.Format(ReadyWithin)}. See the logs below {settings.Data}/{{control,agent,edge}}.");
+        return (int)ExitCode.Unable;
     }
 
     private static async Task<int> DownAsync(string data, bool keepInstances)

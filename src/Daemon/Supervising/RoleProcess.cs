@@ -27,7 +27,12 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
     public bool TryAdopt()
     {
         Identity = ReadIdentity(_identityFile);
-        return IsAlive;
+        if (!IsAlive)
+            return false;
+        // It is not the child that was started here, if one was.
+        _child?.Dispose();
+        _child = null;
+        return true;
     }
 
     public void Start()
@@ -69,9 +74,13 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
             ProcessSignals.Send(identity.Pid, ProcessSignals.Kill);
     }
 
-    /// <summary>What it wrote last, for a person who asks why it ended.</summary>
-    public IReadOnlyList<string> LastWords(int lines) =>
-        File.Exists(LogFile) ? [.. File.ReadLines(LogFile).TakeLast(lines)] : [];
+    /// <summary>
+    /// The words for a person that it wrote last, when they were written after <paramref name="since"/>: why it cannot start.
+    /// </summary>
+    public IReadOnlyList<string> LastWords(DateTimeOffset since) =>
+        File.Exists(LogFile) && new DateTimeOffset(File.GetLastWriteTimeUtc(LogFile), TimeSpan.Zero) >= since
+            ? [.. File.ReadLines(LogFile).TakeLast(5).Where(l => l.StartsWith("crew:", StringComparison.Ordinal))]
+            : [];
 
     /// <summary>Keeps the log bounded: the file is open for append, so it may be cut while it is written.</summary>
     public void CutLog()

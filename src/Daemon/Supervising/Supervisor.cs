@@ -42,8 +42,11 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
         DurableFiles.Real.Delete(IdentityFileOf(settings.Data));
     }
 
-    /// <summary>Waits until every role answers; false when <paramref name="limit"/> passed first.</summary>
-    public static async Task<bool> ReadyAsync(RoleSettings settings, TimeSpan limit, TimeProvider clock, CancellationToken cancellation)
+    /// <summary>
+    /// Waits until every role answers; false when <paramref name="limit"/> passed first or <paramref name="isHopeless"/> says
+    /// that waiting will not help.
+    /// </summary>
+    public static async Task<bool> ReadyAsync(RoleSettings settings, TimeSpan limit, Func<bool> isHopeless, TimeProvider clock, CancellationToken cancellation)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(2) };
         var platform = settings.Platform;
@@ -58,7 +61,7 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
             var answers = await Task.WhenAll(doors.Select(d => AnswersAsync(http, d, cancellation)));
             if (answers.All(a => a))
                 return true;
-            if (clock.GetUtcNow() >= deadline)
+            if (clock.GetUtcNow() >= deadline || isHopeless())
                 return false;
             await Task.Delay(TimeSpan.FromMilliseconds(30), clock, cancellation);
         }
@@ -94,7 +97,7 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
     {
         await say.WriteLineAsync($"crew: the {role.Role} ended ({(code is { } c ? $"code {c}" : "while another supervisor watched")}); starting it again in {Quantity.Format(backoff)}");
         if (code is RoleEnds.CannotStartCode or RoleEnds.PortTaken)
-            foreach (var line in role.LastWords(5).Where(l => l.StartsWith("crew:", StringComparison.Ordinal)))
+            foreach (var line in role.LastWords(DateTimeOffset.MinValue))
                 await say.WriteLineAsync(line);
     }
 

@@ -65,12 +65,19 @@ internal sealed class OperationBeginning(StoreContext db, TimeProvider clock)
         Summary = options.Summary,
         ActorId = options.Actor.Id,
         Actor = options.Actor.Name,
-        Plan = JsonSerializer.Serialize(plan, plan.GetType(), Json.Options),
+        Plan = Readable(definition, JsonSerializer.Serialize(plan, plan.GetType(), Json.Options)),
         State = OperationState.Running,
         CreatedAt = clock.StoreNow(),
         RequestKey = options.IdempotencyKey,
         RequestHash = options.RequestHash,
     };
+
+    /// <summary>A plan that could not be read back must fail here, where nothing has begun, and not after a crash.</summary>
+    private static string Readable(OperationDefinition definition, string plan)
+    {
+        _ = definition.ReadPlan(plan);
+        return plan;
+    }
 
     /// <summary>The first step counts as started with the operation, which saves a write.</summary>
     private static List<StepRow> NewSteps(OperationRow row, OperationDefinition definition) =>
