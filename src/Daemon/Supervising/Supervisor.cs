@@ -17,7 +17,7 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan CountsAsWell = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CountsAsWell = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LogsEvery = TimeSpan.FromMinutes(1);
 
     public static string IdentityFileOf(string data) => Path.Combine(data, "supervisor.json");
