@@ -55,7 +55,8 @@ internal sealed class DeployFigures(Options options, CancellationToken cancellat
             }));
             await Console.Error.WriteLineAsync($"  {role} killed after {moment} ms: {moves[^1].Outcome} after {Judgement.Milliseconds(moves[^1].Requested, moves[^1].Ended):0} ms");
             // A killed role must be back before the next kill, or a moment would be no moment of a deploy.
-            await Tools.PauseAsync(1500, cancellation);
+            await platform.ReadyAsync(cancellation);
+            await Tools.PauseAsync(Settle, cancellation);
         }
         var samples = await load.StopAsync();
         var wrong = moves.Where((m, i) => m.Outcome != "succeeded" || !Judgement.IsWhollyOn(samples, m.To, EndOf(moves, i, samples))).ToList();

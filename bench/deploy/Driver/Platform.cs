@@ -52,6 +52,14 @@ internal sealed class Platform : IAsyncDisposable
         return json.RootElement.GetProperty("pid").GetInt32();
     }
 
+    /// <summary>Waits until every role answers that it is ready: what was killed is back.</summary>
+    public async Task ReadyAsync(CancellationToken cancellation)
+    {
+        foreach (var port in (int[])[_ports[0], _ports[1], _ports[3]])
+            while (!await IsReadyAsync(port, cancellation))
+                await Tools.PauseAsync(50, cancellation);
+    }
+
     public async Task<string> UploadAsync(int version, CancellationToken cancellation)
     {
         var (bytes, digest) = Tools.Package(_options.Service, version);
@@ -79,6 +87,19 @@ internal sealed class Platform : IAsyncDisposable
             await Console.Error.WriteLineAsync($"kept: {_data}");
         else
             Directory.Delete(_data, recursive: true);
+    }
+
+    private async Task<bool> IsReadyAsync(int port, CancellationToken cancellation)
+    {
+        try
+        {
+            using var answer = await _api.GetAsync($"http://127.0.0.1:{port}/health/ready", cancellation);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
     }
 
     private string Manifest => $"""
