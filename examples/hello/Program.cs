@@ -1,6 +1,7 @@
 var builder = WebApplication.CreateSlimBuilder(args);
 var settings = builder.Configuration;
 builder.WebHost.UseUrls($"http://{settings["HOST"] ?? "127.0.0.1"}:{settings["PORT"] ?? "5000"}");
+builder.Logging.AddFilter("Microsoft", LogLevel.Warning); // Its own words, not a line for each request.
 builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
 
 var app = builder.Build();
