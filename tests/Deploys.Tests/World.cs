@@ -114,10 +114,10 @@ public sealed class World : IAsyncDisposable
                 return view;
             // Only when nothing moves by itself any more is it time that is waited for.
             await Task.Delay(5, Ct);
-            if (++quiet % 60 == 0)
-                await StepAsync(TimeSpan.FromSeconds(2));
-            if (quiet > 12_000)
-                throw new TimeoutException($"Operation {view.Kind} does not end: {string.Join("; ", view.Steps)}");
+            if (++quiet % 40 == 0)
+                await StepAsync(TimeSpan.FromSeconds(3));
+            if (quiet > 4_000)
+                throw new TimeoutException($"Operation {view.Kind} does not end: {string.Join("; ", view.Steps.Select(s => $"{s.Name} {s.State}"))} {string.Join("; ", Plane.Signals.All)}");
         }
     }
 
@@ -203,5 +203,11 @@ public sealed class World : IAsyncDisposable
     }
 
     public static string Words(RolloutAnswer answer) =>
-        answer is RolloutAnswer.Refused refused ? string.Join("; ", refused.Problems) : $"{answer}";
+        answer switch
+        {
+            RolloutAnswer.Accepted { Deployment: var d } => $"{d.Label} in {d.Environment}",
+            RolloutAnswer.Refused refused => string.Join("; ", refused.Problems),
+            RolloutAnswer.Busy { Holder: var holder } => $"busy with {holder.Summary}",
+            _ => $"{answer}",
+        };
 }
