@@ -6,6 +6,7 @@ internal static class Waivers
     /// <summary>Files of src/ outside Bedrock/Durable that may write to a disk.</summary>
     internal static readonly (string Path, string Reason)[] FileWriters =
     [
+        ("src/Daemon/Supervising/RoleProcess.cs", "Cuts the log of a role that appends to it, after copying it aside."),
         ("src/Fleet/OnNode/Artifacts/ArtifactStore.cs", "Streams a download beside its place; the digest decides whether it is kept."),
         ("src/Fleet/OnNode/Artifacts/SafeUnpacker.cs", "Unpacks an archive into a folder of its own, which becomes valid by its rename."),
         ("src/Fleet/OnNode/Output/LogFiles.cs", "Appends an instance's output in place; a torn last line is cut off when the file is opened again."),
