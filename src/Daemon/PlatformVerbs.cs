@@ -154,7 +154,9 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
             stopped = true;
         }
         var instances = keepInstances ? 0 : await LeftInstances.StopAsync(data, clock);
-        File.Delete(Supervisor.IdentityFileOf(data));
+        // Asked for first: deleting in a folder that was never made would throw.
+        if (File.Exists(Supervisor.IdentityFileOf(data)))
+            File.Delete(Supervisor.IdentityFileOf(data));
         await Console.Out.WriteLineAsync(!stopped && instances == 0 ? "Nothing runs here." : instances == 0 ? "Stopped." : $"Stopped, with {instances} instances.");
         return (int)ExitCode.Ok;
     }

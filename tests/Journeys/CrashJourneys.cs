@@ -13,7 +13,7 @@ namespace Groundcrew.Journeys;
 public sealed class CrashJourneys(Platform platform) : IClassFixture<Platform>
 {
     private const int Rounds = 3;
-    private const int LatestKillMs = 1200;
+    private const int LatestKillMs = 800;
 
     [Theory]
     [InlineData("control")]
@@ -30,6 +30,7 @@ public sealed class CrashJourneys(Platform platform) : IClassFixture<Platform>
             actor.Version = $"{round}";
             var before = await PidsAsync(active);
             var deploying = platform.DeployAsync(actor.Write());
+            await MovesAsync(actor);
             moments.Add(Random.Shared.Next(LatestKillMs));
             await Task.Delay(moments[^1], Platform.Token);
             await platform.KillAsync(roles);
@@ -113,6 +114,10 @@ public sealed class CrashJourneys(Platform platform) : IClassFixture<Platform>
         await Eventually.TrueAsync(() => load.Sent > 300, "traffic flows");
         await load.StopWithoutFailureAsync("after kill -9 of an instance");
     }
+
+    private Task MovesAsync(Actor actor) => Eventually.TrueAsync(
+        async () => (await platform.Client.GetAsync<OperationStatusView[]>($"operations?subject={actor.Project}", Platform.Token)).Any(o => o is { Kind: "deploy", State: "running" }),
+        "the deploy is accepted");
 
     private async Task<int> RoutedAsync(Actor actor) =>
         (await platform.Client.GetAsync<RoutingView>($"projects/{actor.Project}/routing", Platform.Token)).Routes.Single(r => r.Host == actor.Host).Targets.Count;

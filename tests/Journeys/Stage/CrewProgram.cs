@@ -35,7 +35,11 @@ public static class CrewProgram
     {
         var start = new ProcessStartInfo(program, words)
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath(),
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
         };
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("CREW_", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
