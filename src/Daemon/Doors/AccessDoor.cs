@@ -7,6 +7,8 @@ namespace Groundcrew.Daemon.Doors;
 /// <summary>Tokens, secrets and the audit log (U-69, T-42, T-43).</summary>
 internal static class AccessDoor
 {
+    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(3650);
+
     public static void MapAccess(this RouteGroupBuilder api)
     {
         var access = api.MapGroup("").WithTags("access");
@@ -40,8 +42,10 @@ internal static class AccessDoor
         if (request.Org is not null)
             problems.RequireSlug("org", request.Org);
         TimeSpan? lives = request.ExpiresIn is null ? null : Quantity.ParseDuration(request.ExpiresIn);
-        if (request.ExpiresIn is not null && lives is null)
-            problems.Add("bad-duration", "expiresIn", $"'{request.ExpiresIn}' is not a duration.", "Use a number with its unit, such as 30d or 12h.");
+        if (role == Role.Node && request.Org is not null)
+            problems.Add("bad-org", "org", "A node serves every organization.", "Leave the organization out.");
+        if (request.ExpiresIn is not null && (lives is null || lives <= TimeSpan.Zero || lives > LongestLife))
+            problems.Add("bad-duration", "expiresIn", $"'{request.ExpiresIn}' is not a time to live.", "Use a number with its unit, such as 30d or 12h, of at most 3650d.");
         if (!problems.IsEmpty)
             return Answers.BadInput(problems.Problems);
         var created = await store.WriteAsync((db, _) =>
@@ -106,6 +110,8 @@ internal static class AccessDoor
 
     private static async Task<IResult> AuditAsync(HttpContext http, Audit audit, int? limit, string? cursor, CancellationToken cancellation)
     {
+        if (Paging.Judge(cursor) is { } refused)
+            return refused;
         var page = await audit.ListAsync(new AuditFilter(), Paging.SizeOf(limit), PageCursor.Parse(cursor), cancellation);
         if (page.Next is { } next)
             Paging.Next(http, next.ToString());

@@ -41,14 +41,17 @@ internal static class Body
         while ((read = await http.Request.Body.ReadAsync(chunk, http.RequestAborted)) > 0)
         {
             if (buffer.Length + read > MaxBytes)
-                return Judged<T>.Bad([new Problem("too-large", "", "The body is larger than 1 MiB.", "Send less; artifacts have a call of their own.")]);
+                throw new BadHttpRequestException("The body is larger than 1 MiB. Send less; artifacts have a call of their own.", StatusCodes.Status413PayloadTooLarge);
             buffer.Write(chunk, 0, read);
         }
         if (buffer.Length == 0)
             return Judged<T>.Good(empty());
         try
         {
-            var value = JsonSerializer.Deserialize<T>(buffer.GetBuffer().AsSpan(0, (int)buffer.Length), Strict);
+            var body = buffer.GetBuffer().AsSpan(0, (int)buffer.Length);
+            if (HasZero(body))
+                return Judged<T>.Bad([new Problem("bad-json", "", "A text holds a zero character.", "Send texts without \\u0000.")]);
+            var value = JsonSerializer.Deserialize<T>(body, Strict);
             return value is null
                 ? Judged<T>.Bad([new Problem("bad-json", "", "The body is null.", "Send a JSON object.")])
                 : Judged<T>.Good(value);
@@ -59,6 +62,21 @@ internal static class Body
         }
     }
 
+    /// <summary>PostgreSQL stores no text with a zero character (its manual, section 8.3): refused at the door, on every store.</summary>
+    private static bool HasZero(ReadOnlySpan<byte> json)
+    {
+        for (var i = json.IndexOf((byte)'\\'); i >= 0 && i < json.Length; i += 2)
+        {
+            if (json[i..].StartsWith("\\u0000"u8))
+                return true;
+            var next = json[Math.Min(i + 2, json.Length)..].IndexOf((byte)'\\');
+            if (next < 0)
+                return false;
+            i += next;
+        }
+        return false;
+    }
+
     private static string Shorten(string message)
     {
         var end = message.IndexOf(" Path: ", StringComparison.Ordinal);
@@ -67,7 +85,7 @@ internal static class Body
 
     private static JsonSerializerOptions MakeStrict()
     {
-        var options = new JsonSerializerOptions { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow };
+        var options = new JsonSerializerOptions { UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false };
         Json.Configure(options);
         return options;
     }

@@ -11,8 +11,8 @@ internal static class ArtifactsDoor
     public static void MapArtifacts(this RouteGroupBuilder api)
     {
         var artifacts = api.MapGroup("/artifacts").WithTags("artifacts");
-        artifacts.MapMethods("{digest}", ["GET", "HEAD"], FindAsync).Needs(Role.Viewer).Produces<ArtifactView>();
-        artifacts.MapPut("{digest}", UploadAsync).Needs(Role.Deployer).Accepts<byte[]>("*/*").Produces<ArtifactView>(201);
+        artifacts.MapMethods("{digest}", ["GET", "HEAD"], FindAsync).NeedsInAnyOrg(Role.Viewer).Produces<ArtifactView>();
+        artifacts.MapPut("{digest}", UploadAsync).NeedsInAnyOrg(Role.Deployer).Accepts<byte[]>("*/*").Produces<ArtifactView>(201);
     }
 
     private static async Task<IResult> FindAsync(string digest, Artifacts artifacts, CancellationToken cancellation) =>
@@ -20,13 +20,16 @@ internal static class ArtifactsDoor
             ? Answers.View(Of(found))
             : Answers.NotFound($"artifact {digest}");
 
-    private static async Task<IResult> UploadAsync(HttpContext http, string digest, Artifacts artifacts, CancellationToken cancellation)
+    private static async Task<IResult> UploadAsync(HttpContext http, string digest, Artifacts artifacts, Audit audit, CancellationToken cancellation)
     {
         if (!Artifacts.IsDigest(digest))
             return Answers.BadInput([new Bedrock.Problem("bad-digest", "digest", $"'{digest}' is not a digest.", "Use sha256: and 64 hexadecimal digits.")]);
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = Artifacts.MaxBytes + 1;
-        return await artifacts.UploadAsync(digest, http.Request.Body, cancellation) switch
+        var upload = await artifacts.UploadAsync(digest, http.Request.Body, cancellation);
+        if (upload is ArtifactUpload.Stored { Artifact.Size: var size })
+            await audit.WriteAsync(http.Actor(), "artifact.upload", digest, "done", new { size }, cancellation: cancellation);
+        return upload switch
         {
             ArtifactUpload.Stored stored => Answers.View(Of(stored.Artifact), 201),
             ArtifactUpload.WrongDigest wrong => Answers.Problem(422, ProblemCodes.DigestMismatch,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Groundcrew.Bedrock;
@@ -12,6 +13,7 @@ namespace Groundcrew.Daemon.Doors;
 internal static class DeploymentsDoor
 {
     private static readonly TimeSpan NodeAnswersWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestAgo = TimeSpan.FromDays(36_500);
 
     public static void MapDeployments(this RouteGroupBuilder api)
     {
@@ -188,8 +190,8 @@ internal static class DeploymentsDoor
     }
 
     private static DateTimeOffset? Since(string text, TimeProvider clock) =>
-        Quantity.ParseDuration(text) is { } ago ? clock.GetUtcNow() - ago
-        : DateTimeOffset.TryParse(text, out var at) ? at
+        Quantity.ParseDuration(text) is { } ago ? (ago < LongestAgo ? clock.GetUtcNow() - ago : DateTimeOffset.UnixEpoch)
+        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at
         : null;
 
     private static async Task<DeploymentInfo?> VisibleAsync(HttpContext http, string label, Deployments deployments, CancellationToken cancellation) =>

@@ -27,7 +27,7 @@ internal sealed class Gate(RequestDelegate next, Access access, Settings.RoleSet
     public async Task InvokeAsync(HttpContext http)
     {
         var needs = http.GetEndpoint()?.Metadata.GetMetadata<Needs>();
-        if (http.Request.Query.Keys.Any(k => TokenNames.Contains(k, StringComparer.OrdinalIgnoreCase)) || http.Request.QueryString.Value?.Contains("gct_", StringComparison.Ordinal) == true)
+        if (HasTokenInAddress(http.Request))
         {
             await RefuseAsync(http, StatusCodes.Status400BadRequest, ProblemCodes.TokenInUrl,
                 "A token stood in the address, where logs keep it. Send it as 'Authorization: Bearer …', and replace that token: crew tokens revoke.");
@@ -52,6 +52,12 @@ internal sealed class Gate(RequestDelegate next, Access access, Settings.RoleSet
             await next(http);
         }
     }
+
+    /// <summary>Judged as decoded: an escaped token is a token.</summary>
+    private static bool HasTokenInAddress(HttpRequest request) =>
+        request.Path.Value?.Contains(Access.Prefix, StringComparison.Ordinal) == true
+        || request.Query.Any(q => TokenNames.Contains(q.Key, StringComparer.OrdinalIgnoreCase) || q.Key.Contains(Access.Prefix, StringComparison.Ordinal)
+            || q.Value.Any(v => v?.Contains(Access.Prefix, StringComparison.Ordinal) == true));
 
     private static string? OrgOf(HttpContext http, Needs needs, Actor actor) =>
         http.GetRouteValue("org") as string ?? (needs.AnyOrg ? actor.Org : null);

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using Groundcrew.Bedrock;
 using Groundcrew.Contract;
 using Groundcrew.Journal;
 
@@ -7,9 +9,10 @@ namespace Groundcrew.Daemon.Doors;
 
 /// <summary>
 /// Answers a POST that carries an <c>Idempotency-Key</c> once: the same key with the same request gets the first answer
-/// again, with <c>Idempotency-Replayed: true</c> (draft-ietf-httpapi-idempotency-key-header). Behind the gate.
+/// again, with <c>Idempotency-Replayed: true</c> (draft-ietf-httpapi-idempotency-key-header). Behind the gate. Answers are
+/// kept sealed, for the one to <c>POST /tokens</c> holds the token.
 /// </summary>
-internal sealed class Idempotency(RequestDelegate next, RequestKeys keys)
+internal sealed class Idempotency(RequestDelegate next, RequestKeys keys, SealedBox box)
 {
     private const int MaxBody = 1024 * 1024;
     private static readonly TimeSpan WaitForTwin = TimeSpan.FromSeconds(10);
@@ -44,10 +47,7 @@ internal sealed class Idempotency(RequestDelegate next, RequestKeys keys)
                 await DoAsync(http, claimed.Ticket);
                 break;
             case KeyClaim.Replay { Response: var kept }:
-                http.Response.StatusCode = kept.Status;
-                http.Response.ContentType = kept.ContentType;
-                http.Response.Headers["Idempotency-Replayed"] = "true";
-                await http.Response.Body.WriteAsync(kept.Body, http.RequestAborted);
+                await ReplayAsync(http, kept);
                 break;
             case KeyClaim.InProgress:
                 await Answers.Problem(409, ProblemCodes.Conflict, "A request with this Idempotency-Key is being done. Repeat it in a moment for its answer.").ExecuteAsync(http);
@@ -77,13 +77,37 @@ internal sealed class Idempotency(RequestDelegate next, RequestKeys keys)
             http.Response.Body = output;
             // What failed for a reason of ours may be tried again with the same key.
             if (isDone)
-                await keys.CompleteAsync(ticket, new KeptResponse(http.Response.StatusCode, http.Response.ContentType, kept.ToArray()), CancellationToken.None);
+                await keys.CompleteAsync(ticket, new KeptResponse(http.Response.StatusCode, http.Response.ContentType, Sealed(http, ticket, kept)), CancellationToken.None);
             else
                 await keys.AbandonAsync(ticket, CancellationToken.None);
         }
         kept.Position = 0;
         await kept.CopyToAsync(output, http.RequestAborted);
     }
+
+    private byte[] Sealed(HttpContext http, KeyTicket ticket, MemoryStream body)
+    {
+        var headers = http.Response.Headers;
+        var answer = new KeptAnswer(
+            headers.Location, headers.CacheControl, Encoding.UTF8.GetString(body.GetBuffer().AsSpan(0, (int)body.Length)));
+        return box.Seal(new Secret(JsonSerializer.Serialize(answer, Json.Options)), ContextOf(ticket));
+    }
+
+    private async Task ReplayAsync(HttpContext http, KeptResponse kept)
+    {
+        var ticket = new KeyTicket(http.Actor().Id, http.Request.Headers["Idempotency-Key"].ToString());
+        var answer = JsonSerializer.Deserialize<KeptAnswer>(box.Unseal(kept.Body, ContextOf(ticket)).Reveal(), Json.Options)!;
+        var response = http.Response;
+        (response.StatusCode, response.ContentType) = (kept.Status, kept.ContentType);
+        (response.Headers.Location, response.Headers.CacheControl) = (answer.Location, answer.CacheControl);
+        response.Headers["Idempotency-Replayed"] = "true";
+        await response.Body.WriteAsync(Encoding.UTF8.GetBytes(answer.Body), http.RequestAborted);
+    }
+
+    private static string ContextOf(KeyTicket ticket) => $"answer/{ticket.ActorId}/{ticket.Key}";
+
+    /// <summary>What is given again, beside status and type.</summary>
+    private sealed record KeptAnswer(string? Location, string? CacheControl, string Body);
 
     private static async Task<string?> HashAsync(HttpContext http)
     {

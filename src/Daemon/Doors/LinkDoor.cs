@@ -1,7 +1,10 @@
+using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -23,9 +26,9 @@ internal static class LinkDoor
 
     private static async Task<IResult> HelloAsync(HttpContext http, Nodes nodes, CancellationToken cancellation)
     {
-        var hello = await http.Request.ReadFromJsonAsync<LinkHello>(Json.Options, cancellation);
+        var hello = await ReadAsync<LinkHello>(http, cancellation);
         var problems = new ProblemList();
-        if (hello is null)
+        if (hello?.Capacity is null)
             return Answers.BadInput([new Problem("missing", "", "The hello is empty.", "Say who you are.")]);
         problems.RequireSlug("region", hello.Region);
         if (string.IsNullOrWhiteSpace(hello.Hostname) || hello.Hostname.Length > 253)
@@ -44,7 +47,7 @@ internal static class LinkDoor
 
     private static async Task<IResult> ReportsAsync(HttpContext http, Guid id, Link link, Nodes nodes, Instances instances, CancellationToken cancellation)
     {
-        var reports = await http.Request.ReadFromJsonAsync<LinkReports>(Json.Options, cancellation);
+        var reports = await ReadAsync<LinkReports>(http, cancellation);
         if (!await nodes.SeenAsync(id, cancellation))
             return Answers.NotFound($"node {id}");
         await link.ReportAsync(id, reports ?? new LinkReports([]), instances, cancellation);
@@ -53,7 +56,7 @@ internal static class LinkDoor
 
     private static async Task<IResult> SecretsAsync(HttpContext http, Guid id, InstanceSecrets secrets, CancellationToken cancellation)
     {
-        var question = await http.Request.ReadFromJsonAsync<SecretsQuestion>(Json.Options, cancellation);
+        var question = await ReadAsync<SecretsQuestion>(http, cancellation);
         if (question is null || await secrets.ForAsync(id, question.InstanceId, cancellation) is not { } values)
             return Answers.NotFound("such instance on this node");
         http.Response.Headers.CacheControl = "no-store";
@@ -61,8 +64,29 @@ internal static class LinkDoor
         return Results.Json(values.ToDictionary(v => v.Key, v => v.Value.Reveal()), Json.Options);
     }
 
-    private static async Task<IResult> StreamAsync(HttpContext http, Guid id, Link link, CancellationToken cancellation) =>
-        await link.DeliverStreamAsync(id, http.Request.Body, cancellation) ? Results.NoContent() : Answers.NotFound($"stream {id}");
+    private static async Task<IResult> StreamAsync(HttpContext http, Guid id, Link link, CancellationToken cancellation)
+    {
+        // Output that is followed has no end, and may be silent for hours.
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;
+        if (http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
+        return await link.DeliverStreamAsync(id, http.Request.Body, cancellation) ? Results.NoContent() : Answers.NotFound($"stream {id}");
+    }
+
+    /// <summary>Unknown keys are let through: the other end may be of another version.</summary>
+    private static async Task<T?> ReadAsync<T>(HttpContext http, CancellationToken cancellation)
+        where T : class
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync<T>(http.Request.Body, Json.Options, cancellation);
+        }
+        catch (JsonException e)
+        {
+            throw new BadHttpRequestException($"The body is not what this call takes: {e.Message}", e);
+        }
+    }
 
     private static async Task<IResult> ArtifactAsync(string digest, Artifacts artifacts, CancellationToken cancellation) =>
         Artifacts.IsDigest(digest) && await artifacts.FileAsync(digest, cancellation) is { } file

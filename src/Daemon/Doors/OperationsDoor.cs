@@ -14,11 +14,13 @@ internal static class OperationsDoor
         operations.MapGet("", ListAsync).NeedsInAnyOrg(Role.Viewer).Produces<OperationStatusView[]>();
         operations.MapGet("{id:guid}", FindAsync).NeedsInAnyOrg(Role.Viewer).Produces<OperationStatusView>();
         operations.MapGet("{id:guid}/events", WatchAsync).NeedsInAnyOrg(Role.Viewer).Produces<OperationStatusView>(200, "text/event-stream");
-        operations.MapPost("{id:guid}/resume", ResumeAsync).Needs(Role.OnCall).Produces<OperationStatusView>(202);
+        operations.MapPost("{id:guid}/resume", ResumeAsync).NeedsInAnyOrg(Role.OnCall).Produces<OperationStatusView>(202);
     }
 
     private static async Task<IResult> ListAsync(HttpContext http, Operations operations, string? subject, int? limit, string? cursor, CancellationToken cancellation)
     {
+        if (Paging.Judge(cursor) is { } refused)
+            return refused;
         var org = http.Actor().Org;
         var filter = new OperationFilter(Subject: subject, SubjectPrefix: org is null ? null : org + "/");
         var page = await operations.ListAsync(filter, Paging.SizeOf(limit), PageCursor.Parse(cursor), cancellation);
@@ -72,6 +74,8 @@ internal static class OperationsDoor
 
     private static async Task<IResult> ResumeAsync(HttpContext http, Guid id, Operations operations, Store store, Audit audit, CancellationToken cancellation)
     {
+        if (await VisibleAsync(http, id, operations, cancellation) is null)
+            return Answers.NotFound($"operation {id}");
         var result = await store.WriteAsync(async (db, cancel) =>
         {
             var resumed = await operations.ResumeAsync(db, id, cancel);

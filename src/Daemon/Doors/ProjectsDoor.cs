@@ -4,6 +4,7 @@ using Groundcrew.Contract.Manifest;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Microsoft.Net.Http.Headers;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -56,9 +57,8 @@ internal static class ProjectsDoor
     private static async Task<IResult> ListAsync(HttpContext http, Projects projects, Views views, int? limit, string? cursor, CancellationToken cancellation)
     {
         var size = Paging.SizeOf(limit);
-        var all = await projects.ListAsync(size + 1, cursor, cancellation);
-        var page = Paging.Cut(http, all, size, p => $"{p.Org}/{p.Name}");
-        return Answers.View(page.Where(p => http.Actor().Allows(Role.Viewer, p.Org)).Select(views.Of).ToArray());
+        var all = await projects.ListAsync(size + 1, cursor, cancellation, http.Actor().Org);
+        return Answers.View(Paging.Cut(http, all, size, p => $"{p.Org}/{p.Name}").Select(views.Of).ToArray());
     }
 
     private static async Task<IResult> FindAsync(HttpContext http, string org, string project, Projects projects, Views views, CancellationToken cancellation)
@@ -79,10 +79,10 @@ internal static class ProjectsDoor
         var settings = SettingsOf(request.GithubRepo, request.Branch, request.AutoDeploy, request.Resources, problems);
         if (!problems.IsEmpty)
             return Answers.BadInput(problems.Problems);
-        var match = http.Request.Headers.IfMatch.ToString();
+        var match = http.Request.GetTypedHeaders().IfMatch;
         var (changed, patched) = await store.WriteAsync(async (db, cancel) =>
         {
-            if (match.Length > 0 && await projects.FindAsync(db, org, project, cancel) is { } now && match != $"\"{now.Version}\"")
+            if (match.Count > 0 && await projects.FindAsync(db, org, project, cancel) is { } now && !match.Any(m => IsMet(m, now)))
                 return (true, null);
             var result = await projects.PatchAsync(db, org, project, settings, cancel);
             if (result is not null)
@@ -96,6 +96,10 @@ internal static class ProjectsDoor
         http.Response.Headers.ETag = $"\"{patched.Version}\"";
         return Answers.View(views.Of(patched));
     }
+
+    /// <summary>RFC 9110, section 13.1.1: '*' is any, and a weak tag is none.</summary>
+    private static bool IsMet(EntityTagHeaderValue condition, ProjectInfo now) =>
+        condition.Tag == "*" || (!condition.IsWeak && condition.Tag == $"\"{now.Version}\"");
 
     private static async Task<IResult> RoutingAsync(string org, string project, Projects projects, Routes routes, Views views, CancellationToken cancellation)
     {
@@ -150,6 +154,7 @@ internal static class ProjectsDoor
         {
             null => Answers.NotFound($"project {org}/{project}"),
             { Value: { } domain } => Answers.View(new DomainView(domain.Host, domain.Org, domain.Project, domain.Environment), 201),
+            _ when added.Problems.FirstOrDefault(p => p.Code == "taken") is { } taken => Answers.Problem(409, ProblemCodes.Conflict, taken.ToString(), added.Problems),
             _ => Answers.BadInput(added.Problems),
         };
     }
@@ -169,8 +174,12 @@ internal static class ProjectsDoor
 
     private static ProjectSettings SettingsOf(string? repo, string? branch, bool? autoDeploy, ResourcesView? resources, ProblemList problems)
     {
-        if (resources?.Vcpu is <= 0 or > 1000)
-            problems.Add("bad-quantity", "resources.vcpu", $"{resources.Vcpu} is not a number of processors.", "Use more than 0 and at most 1000.");
+        if (repo?.Length > 200)
+            problems.Add("too-long", "github_repo", "The repository's name is too long.", "Use owner/name, of at most 200 characters.");
+        if (branch?.Length > 255)
+            problems.Add("too-long", "branch", "The branch's name is too long.", "Use at most 255 characters.");
+        if (resources?.Vcpu is < 0.001m or > 1000)
+            problems.Add("bad-quantity", "resources.vcpu", $"{resources.Vcpu} is not a number of processors.", "Use 0.001 to 1000.");
         if (resources?.Memory is <= 0 or > 16L * 1024 * 1024)
             problems.Add("bad-quantity", "resources.memory", $"{resources.Memory} is not an amount of memory.", "Use megabytes: more than 0, at most 16 TB.");
         return new ProjectSettings(
@@ -187,6 +196,10 @@ internal static class Paging
     private const int Most = 1000;
 
     public static int SizeOf(int? limit) => Math.Clamp(limit ?? Default, 1, Most);
+
+    /// <summary>What is wrong with a cursor of the journal's lists; null when nothing is.</summary>
+    public static IResult? Judge(string? cursor) => cursor is null || PageCursor.Parse(cursor) is not null ? null
+        : Answers.BadInput([new Problem("bad-cursor", "cursor", $"'{cursor}' is not a place in this list.", "Use the address in the Link header of the page before.")]);
 
     /// <summary>Cuts a list that was read one longer than the page, and says where the next page begins.</summary>
     public static IReadOnlyList<T> Cut<T>(HttpContext http, IReadOnlyList<T> read, int size, Func<T, string> cursorOf)

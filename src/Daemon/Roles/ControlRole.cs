@@ -22,17 +22,10 @@ internal static class ControlRole
             return RoleEnds.CannotStart("control", opened.Problems);
         await using var _ = store;
 
-        var builder = RoleHost.Builder(settings, "control", settings.Platform.ControlPort);
-        Add(builder.Services, settings, store, SealedBox.Open(Path.Combine(folder, "seal.key"), DurableFiles.Real), folder);
-        await using var app = builder.Build();
-        Map(app, store);
-
+        await using var app = Compose(settings, store);
         var access = app.Services.GetRequiredService<Access>();
         await access.EnsureTokenFileAsync(PlatformFile.AdminTokenOf(settings.Data), "admin", Role.Admin, stop);
         await access.EnsureTokenFileAsync(settings.NodeTokenFile, "node", Role.Node, stop);
-
-        // Every operation is registered by the room that owns it, before the journal resumes what a crash left.
-        app.Services.GetRequiredService<Deployments>();
         var loops = app.Services.GetRequiredService<Loops>();
         foreach (var loop in app.Services.GetServices<ILoop>().Concat(JournalLoops.Make(access, app.Services.GetRequiredService<RequestKeys>())))
             loops.Add(loop);
@@ -46,6 +39,20 @@ internal static class ControlRole
         await loops.StopAsync();
         await operations.StopAsync();
         return 0;
+    }
+
+    /// <summary>The control plane over its store, not started yet. A test changes the builder last.</summary>
+    internal static WebApplication Compose(RoleSettings settings, Store store, Action<WebApplicationBuilder>? change = null)
+    {
+        var folder = settings.FolderOf("control");
+        var builder = RoleHost.Builder(settings, "control", settings.Platform.ControlPort);
+        Add(builder.Services, settings, store, SealedBox.Open(Path.Combine(folder, "seal.key"), DurableFiles.Real), folder);
+        change?.Invoke(builder);
+        var app = builder.Build();
+        Map(app, store);
+        // Every operation is registered by the room that owns it, before the journal resumes what a crash left.
+        app.Services.GetRequiredService<Deployments>();
+        return app;
     }
 
     /// <summary>Every route of the control plane, for the door itself and for the check of its description.</summary>
@@ -79,6 +86,8 @@ internal static class ControlRole
         services.AddFleet();
         services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts"))).AddDeploys();
         services.AddSingleton<Views>();
+        // A parameter of a wrong type is a problem with words, as every other one is.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddOpenApi("v1", ApiDescription.Configure);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class PlatformOptions
     public Judged<RoleSettings> Read(ParseResult parsed, string data)
     {
         var problems = new ProblemList();
-        var before = PlatformFile.Read(data) ?? new PlatformFile();
+        var before = Before(data, problems);
         var platform = before with
         {
             ControlPort = parsed.GetValue(_controlPort) ?? before.ControlPort,
@@ -47,14 +47,14 @@ internal sealed class PlatformOptions
             Region = parsed.GetValue(_region) ?? before.Region,
             TrustLoopback = parsed.GetValue(_trustLoopback) ?? false,
         };
-        int[] ports = [platform.ControlPort, platform.AgentPort, platform.EdgePort, platform.EdgeStatusPort];
-        foreach (var port in ports.Where(p => p is < 1 or > 65535))
-            problems.Add("bad-port", "", $"{port} is not a port.", "Use 1 to 65535.");
-        if (ports.Distinct().Count() < ports.Length)
-            problems.Add("same-port", "", "Two roles have the same port.", "Give each of the four its own.");
+        JudgePorts(problems,
+            (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeStatusPort, platform.EdgeStatusPort));
         problems.RequireSlug("--region", platform.Region);
         if (Uri.CheckHostName(platform.BaseDomain) != UriHostNameType.Dns)
             problems.Add("bad-domain", "--base-domain", $"'{platform.BaseDomain}' is not a domain.", "Use a name such as apps.example.org.");
+        var hostname = parsed.GetValue(_hostname) ?? Environment.MachineName;
+        if (string.IsNullOrWhiteSpace(hostname) || hostname.Length > 253)
+            problems.Add("bad-name", "--hostname", $"'{hostname}' is not a hostname.", "Use the machine's name.");
         var listen = parsed.GetValue(_listen) ?? "127.0.0.1";
         if (!IPAddress.TryParse(listen, out _))
             problems.Add("bad-address", "--listen", $"'{listen}' is not an address.", "Use one such as 127.0.0.1 or 0.0.0.0.");
@@ -63,8 +63,34 @@ internal sealed class PlatformOptions
             problems.Add("bad-address", "--control", $"'{control}' is not an address.", "Use one such as http://10.0.0.1:8080.");
         var store = StoreConnection(parsed.GetValue(_store), problems);
         return problems.IsEmpty
-            ? Judged<RoleSettings>.Good(new RoleSettings(data, platform, address!, parsed.GetValue(_hostname) ?? Environment.MachineName, store, listen))
+            ? Judged<RoleSettings>.Good(new RoleSettings(data, platform, address!, hostname, store, listen))
             : Judged<RoleSettings>.Bad(problems.Problems);
+    }
+
+    private static PlatformFile Before(string data, ProblemList problems)
+    {
+        try
+        {
+            return PlatformFile.Read(data) ?? new PlatformFile();
+        }
+        catch (InvalidDataException e)
+        {
+            problems.Add("bad-file", PlatformFile.PathIn(data), e.Message, "Correct the file, or remove it.");
+            return new PlatformFile();
+        }
+    }
+
+    private static void JudgePorts(ProblemList problems, params ReadOnlySpan<(Option<int?> Option, int Port)> ports)
+    {
+        for (var i = 0; i < ports.Length; i++)
+        {
+            var (option, port) = ports[i];
+            if (port is < 1 or > 65535)
+                problems.Add("bad-port", option.Name, $"{port} is not a port.", "Use 1 to 65535.");
+            foreach (var (other, same) in ports[..i])
+                if (same == port)
+                    problems.Add("same-port", option.Name, $"{port} is the port of {other.Name} too.", "Give each of the four its own.");
+        }
     }
 
     /// <summary>The options as they were given, for the processes that <c>up</c> starts.</summary>

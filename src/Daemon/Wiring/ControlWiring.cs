@@ -38,6 +38,8 @@ internal sealed class Faults(RequestDelegate next, ILogger<Faults> log)
     {
         try
         {
+            if (http.Request.Query.Any(q => q.Value.Any(v => v?.Contains('\0', StringComparison.Ordinal) == true)))
+                throw new BadHttpRequestException("The address holds a zero character.");
             await next(http);
             if (http.Response is { HasStarted: false, StatusCode: 404 or 405 or 415, ContentType: null })
                 await Bare(http).ExecuteAsync(http);
@@ -48,24 +50,31 @@ internal sealed class Faults(RequestDelegate next, ILogger<Faults> log)
         }
         catch (StoreFailedException e) when (!http.Response.HasStarted)
         {
-            log.LogError(e, "The store failed on {Method} {Path}", http.Request.Method, http.Request.Path);
-            await Answers.Problem(503, ProblemCodes.StoreUnavailable, e.Problem.ToString(), [e.Problem]).ExecuteAsync(http);
+            log.LogError(e, "The store failed on {Method} {Path}, request {RequestId}", http.Request.Method, http.Request.Path, http.TraceIdentifier);
+            await AnswerAsync(http, Answers.Problem(503, ProblemCodes.StoreUnavailable, e.Problem.ToString(), [e.Problem]));
         }
         catch (StoreBusyException e) when (!http.Response.HasStarted)
         {
-            http.Response.Headers.RetryAfter = "1";
-            await Answers.Problem(503, ProblemCodes.StoreUnavailable, e.Message).ExecuteAsync(http);
+            await AnswerAsync(http, Answers.Problem(503, ProblemCodes.StoreUnavailable, e.Message), retryAfter: "1");
         }
         catch (BadHttpRequestException e) when (!http.Response.HasStarted)
         {
-            await Answers.Problem(e.StatusCode, ProblemCodes.BadInput, e.Message).ExecuteAsync(http);
+            await AnswerAsync(http, Answers.Problem(e.StatusCode, e.StatusCode == 413 ? ProblemCodes.TooLarge : ProblemCodes.BadInput, e.Message));
         }
         catch (Exception e) when (!http.Response.HasStarted)
         {
             log.LogError(e, "A fault on {Method} {Path}, request {RequestId}", http.Request.Method, http.Request.Path, http.TraceIdentifier);
-            await Answers.Problem(500, ProblemCodes.Internal,
-                $"The control plane failed at this request. Its log tells why, under request id {http.TraceIdentifier}.").ExecuteAsync(http);
+            await AnswerAsync(http, Answers.Problem(500, ProblemCodes.Internal,
+                $"The control plane failed at this request. Its log tells why, under request id {http.TraceIdentifier}."));
         }
+    }
+
+    /// <summary>Without what the door had set on its way to another answer.</summary>
+    private static Task AnswerAsync(HttpContext http, IResult answer, string? retryAfter = null)
+    {
+        http.Response.Clear();
+        http.Response.Headers.RetryAfter = retryAfter;
+        return answer.ExecuteAsync(http);
     }
 
     /// <summary>Words for the answers that routing gives without any.</summary>
