@@ -12,6 +12,10 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
 {
     private const long MaxLogBytes = 16 * 1024 * 1024;
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Where its own log cannot be written, it speaks through the supervisor's.</summary>
+    private const string OwnLogOrOurs = "log=$1; shift; (: >>\"$log\") 2>/dev/null || exec \"$@\" </dev/null; exec \"$@\" </dev/null >>\"$log\" 2>&1";
+
     private readonly string _identityFile = Path.Combine(data, role, "process.json");
     private Process? _child;
 
@@ -35,13 +39,16 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
         return true;
     }
 
+    /// <summary>Starts it, and then leaves word of it for the next supervisor.</summary>
+    /// <exception cref="IOException">The word could not be left, or it could not be started; waiting for it tells which.</exception>
     public void Start()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(LogFile)!);
         var start = new ProcessStartInfo("/usr/bin/setsid") { UseShellExecute = false };
-        foreach (var word in (string[])["/bin/sh", "-c", "log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1", "sh", LogFile, .. Program.Self, .. arguments])
+        foreach (var word in (string[])["/bin/sh", "-c", OwnLogOrOurs, "sh", LogFile, .. Program.Self, .. arguments])
             start.ArgumentList.Add(word);
         _child?.Dispose();
+        _child = null;
         _child = Process.Start(start) ?? throw new IOException($"The {role} could not be started.");
         Identity = ProcessIdentity.Of(_child.Id);
         if (Identity is not null)

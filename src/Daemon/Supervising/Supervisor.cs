@@ -77,7 +77,7 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
                 if (role.TryAdopt())
                     await say.WriteLineAsync($"crew: the {role.Role} runs already (pid {role.Identity!.Pid})");
                 else
-                    role.Start();
+                    await StartAsync(role);
                 var started = clock.GetTimestamp();
                 var code = await role.WaitAsync(clock, stop);
                 if (clock.GetElapsedTime(started) > CountsAsWell)
@@ -90,6 +90,19 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             // Stopping, in order, is the caller's.
+        }
+    }
+
+    /// <summary>A disk that fails now may be mended: the watch goes on.</summary>
+    private async Task StartAsync(RoleProcess role)
+    {
+        try
+        {
+            role.Start();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await say.WriteLineAsync($"crew: the start of the {role.Role} could not be recorded: {e.Message}");
         }
     }
 
