@@ -177,7 +177,7 @@ public sealed class World : IAsyncDisposable
     public Task<string> ReadStateAsync(string? moving = null) => Store.ReadAsync(async (db, cancel) =>
     {
         var rows = await db.Set<DeploymentRow>().ToListAsync(cancel);
-        var names = rows.OrderBy(d => d.Id).Select((d, i) => (d.Label, Name: $"D{i + 1}")).ToDictionary(p => p.Label, p => p.Name, StringComparer.Ordinal);
+        var names = rows.OrderBy(d => d.Label == moving).ThenBy(d => d.Label, StringComparer.Ordinal).Select((d, i) => (d.Label, Name: $"D{i + 1}")).ToDictionary(p => p.Label, p => p.Name, StringComparer.Ordinal);
         string Named(string? label) => label is null ? "nothing" : names[label];
         var lines = new List<string>();
         foreach (var e in await db.Set<EnvironmentRow>().ToListAsync(cancel))
