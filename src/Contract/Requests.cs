@@ -95,6 +95,11 @@ public sealed record RollbackRequest(string? To, string? Environment, string? Re
 /// <param name="To">The environment that it goes to.</param>
 public sealed record PromoteRequest(string? From, string? To);
 
+/// <summary><c>POST /api/v1/projects/{org}/{project}/restart</c> and <c>/stop</c> (U-11); an empty body means production.</summary>
+/// <param name="Environment">The environment; <c>production</c> when left out.</param>
+/// <param name="Reason">Why, for the record.</param>
+public sealed record ServiceRequest(string? Environment, string? Reason);
+
 /// <summary><c>POST /api/v1/regions</c> (ZW-48).</summary>
 /// <param name="Code">The code, such as <c>us-west</c>.</param>
 /// <param name="Name">The name, such as <c>US West</c>.</param>

@@ -7,71 +7,6 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>A deployment as others see it.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Label">Its label, by which it is named.</param>
-/// <param name="Org">The organization.</param>
-/// <param name="Project">The project.</param>
-/// <param name="Environment">The environment.</param>
-/// <param name="Status">Where it stands.</param>
-/// <param name="Why">Why it failed or was taken back.</param>
-/// <param name="Settings">What it was asked to be.</param>
-/// <param name="Manifest">The manifest it came from; null when it did not come from one.</param>
-/// <param name="Service">The service of the manifest.</param>
-/// <param name="CommitSha">The commit.</param>
-/// <param name="CommitMessage">Its message.</param>
-/// <param name="Actor">Who began it.</param>
-/// <param name="Operation">The operation that brought it here.</param>
-/// <param name="CreatedAt">When it was asked for.</param>
-/// <param name="ActivatedAt">When traffic came to it, last.</param>
-/// <param name="KeptUntil">Until when it stays running although superseded.</param>
-public sealed record DeploymentInfo(
-    Guid Id, string Label, string Org, string Project, string Environment, DeploymentStatus Status, string? Why, ServiceSettings Settings,
-    string? Manifest, string? Service, string? CommitSha, string? CommitMessage, string Actor, Guid Operation, DateTimeOffset CreatedAt,
-    DateTimeOffset? ActivatedAt, DateTimeOffset? KeptUntil);
-
-/// <summary>What someone asks to deploy.</summary>
-/// <param name="Org">The organization.</param>
-/// <param name="Project">The project.</param>
-/// <param name="Environment">The environment.</param>
-/// <param name="Settings">What it should be; judged already, but for what only the store knows.</param>
-/// <param name="Manifest">The manifest it came from.</param>
-/// <param name="Service">The service of the manifest.</param>
-/// <param name="CommitSha">The commit.</param>
-/// <param name="CommitMessage">Its message.</param>
-public sealed record DeployRequest(
-    string Org, string Project, string Environment, ServiceSettings Settings, string? Manifest, string? Service, string? CommitSha,
-    string? CommitMessage);
-
-/// <summary>How asking for a rollout ended.</summary>
-public abstract record RolloutAnswer
-{
-    private RolloutAnswer()
-    {
-    }
-
-    /// <summary>It runs.</summary>
-    public sealed record Accepted(DeploymentInfo Deployment) : RolloutAnswer;
-
-    /// <summary>The input has problems; nothing was begun.</summary>
-    public sealed record Refused(IReadOnlyList<Problem> Problems) : RolloutAnswer;
-
-    /// <summary>Another operation moves this environment.</summary>
-    public sealed record Busy(OperationView Holder) : RolloutAnswer;
-
-    /// <summary>There is no such project or deployment.</summary>
-    public sealed record NotFound(string What) : RolloutAnswer;
-
-    /// <summary>The same request was made before: its deployment.</summary>
-    public sealed record Replayed(DeploymentInfo Deployment) : RolloutAnswer;
-
-    /// <summary>The idempotency key belongs to another request.</summary>
-    public sealed record KeyReused : RolloutAnswer;
-
-    /// <summary>There is nothing to go back to.</summary>
-    public sealed record NothingToRollBack(string Why) : RolloutAnswer;
-}
-
 /// <summary>
 /// Deployments: asking for one, going back to one, and looking at them. A project's environment is moved by one
 /// operation at a time (invariant 3). Thread-safe.
@@ -90,10 +25,11 @@ public sealed class Deployments
     private readonly OperationDefinition<RolloutPlan> _deploy;
     private readonly OperationDefinition<RolloutPlan> _rollback;
     private readonly OperationDefinition<RolloutPlan> _promote;
+    private readonly OperationDefinition<StopPlan> _stop;
 
     internal Deployments(
         Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, SecretStore secrets, Audit audit,
-        Rollout rollout, TimeProvider clock)
+        Rollout rollout, Retirement retirement, TimeProvider clock)
     {
         (_store, _operations, _nodes, _instances) = (store, operations, nodes, instances);
         (_projects, _secrets, _audit, _clock) = (projects, secrets, audit, clock);
@@ -103,6 +39,7 @@ public sealed class Deployments
         operations.Register(_deploy);
         operations.Register(_rollback);
         operations.Register(_promote);
+        operations.Register(_stop = retirement.Stop);
     }
 
     /// <summary>The lease that an operation on an environment holds.</summary>
@@ -126,6 +63,19 @@ public sealed class Deployments
         string org, string project, string environment, string? to, string? reason, Actor actor, string? key, CancellationToken cancellation) =>
         ChangeAsync("deployment.rollback", new Asker(actor, key, new { org, project, environment, to, reason }), (db, asker) =>
             RollbackAsync(db, (org, project, environment), to, reason, asker, cancellation), cancellation);
+
+    /// <summary>The current deployment's artifact and settings again, in new instances beside the old (U-11).</summary>
+    public Task<RolloutAnswer> RestartAsync(DeployRequest request, Actor actor, string? key, CancellationToken cancellation) =>
+        ChangeAsync("deployment.restart", new Asker(actor, key, new { request, again = true }), (db, asker) =>
+            BeginNewAsync(db, _deploy, request, $"restart {request.Environment}", asker, cancellation), cancellation);
+
+    /// <summary>
+    /// Takes what an environment points at out of service (U-11): no route, drained, stopped. Going back to it starts it again.
+    /// </summary>
+    public Task<RolloutAnswer> StopAsync(
+        string org, string project, string environment, string? reason, Actor actor, string? key, CancellationToken cancellation) =>
+        ChangeAsync("deployment.stop", new Asker(actor, key, new { org, project, environment, reason }), (db, asker) =>
+            StopAsync(db, (org, project, environment), reason, asker, cancellation), cancellation);
 
     /// <summary>One deployment by its label; null when there is none.</summary>
     public Task<DeploymentInfo?> FindAsync(string label, CancellationToken cancellation) =>
@@ -184,13 +134,45 @@ public sealed class Deployments
         }
     }
 
+    private static async Task<(ProjectRow? Project, EnvironmentRow? Pointer)> FindAsync(
+        StoreContext db, (string Org, string Project, string Environment) where, CancellationToken cancellation)
+    {
+        var row = await db.Set<ProjectRow>().SingleOrDefaultAsync(p => p.Org == where.Org && p.Name == where.Project, cancellation);
+        return (row, row is null ? null
+            : await db.Set<EnvironmentRow>().SingleOrDefaultAsync(e => e.ProjectId == row.Id && e.Name == where.Environment, cancellation));
+    }
+
+    private async Task<RolloutAnswer> StopAsync(
+        StoreContext db, (string Org, string Project, string Environment) where, string? reason, Asker asker, CancellationToken cancellation)
+    {
+        var (project, pointer) = await FindAsync(db, where, cancellation);
+        if (project is null || pointer is null)
+            return new RolloutAnswer.NotFound($"environment {where.Environment} of project {where.Org}/{where.Project}");
+        if (pointer.Current is not { } label)
+            return new RolloutAnswer.NothingToStop($"Nothing serves {where.Environment} of {where.Org}/{where.Project}.");
+        var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
+        var ids = (await _instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();
+        row.Operation = Ids.New(_clock);
+        var begun = await _operations.BeginAsync(db, _stop, new StopPlan(label, ids, SettingsOf(row).Drain), new BeginOptions
+        {
+            Id = row.Operation, Subject = $"{where.Org}/{where.Project}", Actor = asker.Actor,
+            Leases = [LeaseOf(project.Id, pointer.Name), StopPlan.LeaseOf(label)],
+            Summary = $"stop {where.Environment}: {label}" + (reason is null ? "" : $" ({reason})"),
+        }, cancellation);
+        if (begun is not BeginResult.Begun)
+            return new RolloutAnswer.Busy(((BeginResult.Busy)begun).Holder);
+        // From here on no rollback counts on the instances, and no route names them.
+        (pointer.Current, pointer.Previous) = (null, label);
+        (row.Status, row.KeptUntil, row.Why) = (DeploymentStatus.Inactive, null, reason);
+        await _instances.WithdrawAsync(db, ids, cancellation);
+        return new RolloutAnswer.Accepted(Info(row));
+    }
+
     private async Task<RolloutAnswer> RollbackAsync(
         StoreContext db, (string Org, string Project, string Environment) where, string? to, string? reason, Asker asker, CancellationToken cancellation)
     {
         var (org, project, environment) = where;
-        var row = await db.Set<ProjectRow>().SingleOrDefaultAsync(p => p.Org == org && p.Name == project, cancellation);
-        var pointer = row is null ? null
-            : await db.Set<EnvironmentRow>().SingleOrDefaultAsync(e => e.ProjectId == row.Id && e.Name == environment, cancellation);
+        var (row, pointer) = await FindAsync(db, where, cancellation);
         if (row is null || pointer is null)
             return new RolloutAnswer.NotFound($"environment {environment} of project {org}/{project}");
         var label = to ?? await PreviousAsync(db, row.Id, pointer, cancellation);

@@ -20,7 +20,7 @@ public static class DeploysServices
         .AddSingleton<Rollout>()
         .AddSingleton(s => new Deployments(
             s.GetRequiredService<Store>(), s.GetRequiredService<Operations>(), s.GetRequiredService<Nodes>(), s.GetRequiredService<Instances>(),
-            s.GetRequiredService<Projects>(), s.GetRequiredService<SecretStore>(), s.GetRequiredService<Audit>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<TimeProvider>()))
+            s.GetRequiredService<Projects>(), s.GetRequiredService<SecretStore>(), s.GetRequiredService<Audit>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<Retirement>(), s.GetRequiredService<TimeProvider>()))
         .AddSingleton<ILoop, RoutesLoop>()
         .AddSingleton<ILoop, RetireLoop>()
         .AddSingleton<ILoop, RepairLoop>()

@@ -26,8 +26,6 @@ internal sealed class RoutesLoop(Store store, Nodes nodes, Routes routes) : ILoo
 /// <summary>Stops deployments whose rollback window ended (ZW-79, ZW-80).</summary>
 internal sealed class RetireLoop(Store store, Operations operations, Instances instances, Retirement retirement, TimeProvider clock) : ILoop
 {
-    private readonly OperationDefinition<StopPlan> _stop = Registered(operations, retirement.Definition());
-
     public string Name => "retire";
 
     public TimeSpan Every => TimeSpan.FromSeconds(1);
@@ -61,19 +59,13 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
         var ids = (await instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();
         await instances.WithdrawAsync(db, ids, cancellation);
         var begun = await operations.BeginAsync(
-            db, _stop, new StopPlan(label, ids, Deployments.SettingsOf(row).Drain),
+            db, retirement.Stop, new StopPlan(label, ids, Deployments.SettingsOf(row).Drain),
             new BeginOptions
             {
                 Subject = $"{row.Org}/{row.Project}", Summary = $"stop {label}: its rollback window ended", Actor = Actor.Platform("retire"),
-                Leases = [$"deployment/{label}"],
+                Leases = [StopPlan.LeaseOf(label)],
             },
             cancellation);
         return begun is BeginResult.Begun;
-    }
-
-    private static OperationDefinition<StopPlan> Registered(Operations operations, OperationDefinition<StopPlan> definition)
-    {
-        operations.Register(definition);
-        return definition;
     }
 }

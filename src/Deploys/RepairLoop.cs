@@ -85,7 +85,7 @@ internal sealed class RepairLoop(
         var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
         var nothing = new RepairPlan([], [], [], null);
         if (await Leases.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null
-            || await Leases.HolderAsync(db, $"deployment/{label}", cancellation) is not null)
+            || await Leases.HolderAsync(db, StopPlan.LeaseOf(label), cancellation) is not null)
             return nothing;
         var workers = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker).ToList();
         var settings = Deployments.SettingsOf(row);

@@ -9,7 +9,11 @@ namespace Groundcrew.Deploys;
 /// <param name="Deployment">The label.</param>
 /// <param name="Instances">Its instances, already out of traffic.</param>
 /// <param name="Drain">How long requests in flight are waited for.</param>
-public sealed record StopPlan(string Deployment, IReadOnlyList<Guid> Instances, TimeSpan Drain);
+public sealed record StopPlan(string Deployment, IReadOnlyList<Guid> Instances, TimeSpan Drain)
+{
+    /// <summary>The lease that stopping a deployment holds.</summary>
+    internal static string LeaseOf(string label) => $"deployment/{label}";
+}
 
 /// <summary>
 /// Ends instances the one safe way: out of the route table, drained with the edges' word, then stopped. Used when a
@@ -25,8 +29,10 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
     /// <summary>Wakes the loop that ends rollback windows.</summary>
     public Nudge Wake { get; } = new();
 
-    /// <summary>The operation that stops a deployment whose window ended.</summary>
-    public OperationDefinition<StopPlan> Definition()
+    /// <summary>The operation that stops a deployment: its window ended, or somebody asked for it.</summary>
+    public OperationDefinition<StopPlan> Stop => field ??= MakeStop();
+
+    private OperationDefinition<StopPlan> MakeStop()
     {
         var none = Undo.None<StopPlan>("a process that ended cannot be brought back; its artifact can be started again");
         return new()

@@ -4,10 +4,10 @@ using Groundcrew.Contract;
 
 namespace Groundcrew.Cli.Verbs;
 
-/// <summary><c>crew rollback</c> and <c>crew promote</c> (ZW-62, ZW-63).</summary>
+/// <summary><c>crew rollback</c>, <c>crew promote</c> (ZW-62, ZW-63), <c>crew restart</c>, <c>crew stop</c> and <c>crew start</c> (U-11).</summary>
 internal static class MoveVerbs
 {
-    public static IEnumerable<Verb> Of(CrewRoot root) => [Rollback(root), Promote(root)];
+    public static IEnumerable<Verb> Of(CrewRoot root) => [Rollback(root), Promote(root), Restart(root), Stop(root), Start(root)];
 
     private static Verb Rollback(CrewRoot root)
     {
@@ -30,6 +30,32 @@ internal static class MoveVerbs
             "crew promote acme/web --from staging --to production") { Group = Groups.Ship }
             .With(project, from, to, wait)
             .Does(root, call => MoveAsync(call, call.Value(project), "promote", new PromoteRequest(call.Value(from), call.Value(to)), "Promoting", call.Value(wait)));
+    }
+
+    private static Verb Restart(CrewRoot root)
+    {
+        var (project, environment, wait) = (Args.Project(), Args.Environment(), Args.Wait());
+        return new Verb("restart", "Start what runs now again, in new instances beside the old: no request is dropped.", "crew restart acme/web") { Group = Groups.Ship }
+            .With(project, environment, wait)
+            .Does(root, call => MoveAsync(call, call.Value(project), "restart", new ServiceRequest(call.Value(environment), null), "Restarting", call.Value(wait)));
+    }
+
+    private static Verb Stop(CrewRoot root)
+    {
+        var (project, environment, wait) = (Args.Project(), Args.Environment(), Args.Wait());
+        var reason = Args.Text("--reason", "TEXT", "Why, for the record");
+        return new Verb("stop", "Take a service out: its route goes, requests in flight end, its instances stop. 'crew start' brings it back.",
+            "crew stop acme/web --environment staging") { Group = Groups.Ship }
+            .With(project, environment, reason, wait)
+            .Does(root, call => MoveAsync(call, call.Value(project), "stop", new ServiceRequest(call.Value(environment), call.Value(reason)), "Stopping", call.Value(wait)));
+    }
+
+    private static Verb Start(CrewRoot root)
+    {
+        var (project, environment, wait) = (Args.Project(), Args.Environment(), Args.Wait());
+        return new Verb("start", "Bring a stopped service back: the deployment that served last.", "crew start acme/web") { Group = Groups.Ship }
+            .With(project, environment, wait)
+            .Does(root, call => MoveAsync(call, call.Value(project), "rollback", new RollbackRequest(null, call.Value(environment), "started again"), "Starting", call.Value(wait)));
     }
 
     private static async Task<ExitCode> MoveAsync(Call call, ProjectName project, string verb, object request, string doing, bool wait)

@@ -33,6 +33,12 @@ internal static class Rollout
         if (call.IsJson)
             return;
         var screen = call.Out;
+        if (now.Status == "stopped")
+        {
+            screen.Line($"{screen.Ink.Of(Tone.Good, "✓")} {project} in {now.Environment} is stopped: {now.Label} serves no more");
+            screen.Field("  bring back", $"crew start {project}{(now.Environment == SystemManifest.Production ? "" : $" --environment {now.Environment}")}");
+            return;
+        }
         var isProduction = now.Environment == SystemManifest.Production;
         screen.Line($"{screen.Ink.Of(Tone.Good, "✓")} {project} in {now.Environment} is {now.Label}, {now.Ready} of {now.Instances} ready");
         screen.Field("  deployment", now.Url, Tone.Cyan);

@@ -27,6 +27,8 @@ internal static class DeploymentsDoor
         tagged.MapGet("/projects/{org}/{project}/deployments/current", CurrentAsync).Needs(Role.Viewer).Produces<DeploymentView>();
         tagged.MapPost("/projects/{org}/{project}/rollback", RollbackAsync).Needs(Role.Deployer).Accepts<RollbackRequest>(true, "application/json").Produces<DeploymentView>(202);
         tagged.MapPost("/projects/{org}/{project}/promote", PromoteAsync).Needs(Role.Deployer).Accepts<PromoteRequest>("application/json").Produces<DeploymentView>(202);
+        tagged.MapPost("/projects/{org}/{project}/restart", RestartAsync).Needs(Role.Deployer).Accepts<ServiceRequest>(true, "application/json").Produces<DeploymentView>(202);
+        tagged.MapPost("/projects/{org}/{project}/stop", StopAsync).Needs(Role.Deployer).Accepts<ServiceRequest>(true, "application/json").Produces<DeploymentView>(202);
         tagged.MapGet("/instances", AllInstancesAsync).NeedsInAnyOrg(Role.Viewer).Produces<InstanceView[]>();
     }
 
@@ -104,6 +106,36 @@ internal static class DeploymentsDoor
             http, await deployments.PromoteAsync(wanted, request.From!, http.Actor(), http.IdempotencyKey(), cancellation), instances, views, cancellation);
     }
 
+    private static async Task<IResult> RestartAsync(
+        HttpContext http, string org, string project, Projects projects, Deployments deployments, Instances instances, Views views, CancellationToken cancellation)
+    {
+        var body = await Body.ReadAsync(http, () => new ServiceRequest(null, null));
+        if (body.Value is not { } request)
+            return Answers.BadInput(body.Problems);
+        var environment = request.Environment ?? ProjectInfo.Production;
+        if (await projects.FindAsync(org, project, cancellation) is not { } found)
+            return Answers.NotFound($"project {org}/{project}");
+        var label = await deployments.CurrentAsync(found.Id, environment, cancellation);
+        if (label is null || await deployments.FindAsync(label, cancellation) is not { } source)
+            return Answers.NotFound($"current deployment in {environment} of {org}/{project}");
+        var judged = Requested.Again(source, environment);
+        if (judged.Value is not { } wanted)
+            return Answers.BadInput(judged.Problems);
+        return await AnswerAsync(
+            http, await deployments.RestartAsync(wanted, http.Actor(), http.IdempotencyKey(), cancellation), instances, views, cancellation);
+    }
+
+    private static async Task<IResult> StopAsync(
+        HttpContext http, string org, string project, Deployments deployments, Instances instances, Views views, CancellationToken cancellation)
+    {
+        var body = await Body.ReadAsync(http, () => new ServiceRequest(null, null));
+        if (body.Value is not { } request)
+            return Answers.BadInput(body.Problems);
+        var answer = await deployments.StopAsync(
+            org, project, request.Environment ?? ProjectInfo.Production, request.Reason, http.Actor(), http.IdempotencyKey(), cancellation);
+        return await AnswerAsync(http, answer, instances, views, cancellation);
+    }
+
     private static async Task<IResult> AnswerAsync(
         HttpContext http, RolloutAnswer answer, Instances instances, Views views, CancellationToken cancellation)
     {
@@ -123,6 +155,7 @@ internal static class DeploymentsDoor
             RolloutAnswer.Busy { Holder: var holder } => Answers.Problem(409, ProblemCodes.OperationInProgress,
                 $"{holder.Subject} is being moved: {holder.Summary} (operation {holder.Id}, by {holder.Actor}). Wait for its end: crew operations {holder.Id}."),
             RolloutAnswer.NothingToRollBack nothing => Answers.Problem(409, ProblemCodes.NothingToRollBack, nothing.Why),
+            RolloutAnswer.NothingToStop nothing => Answers.Problem(409, ProblemCodes.Conflict, nothing.Why),
             RolloutAnswer.NotFound missing => Answers.NotFound(missing.What),
             _ => Answers.Problem(422, ProblemCodes.KeyReused, "This Idempotency-Key was used for another request. Send a new key with a new request."),
         };
