@@ -18,8 +18,12 @@ internal sealed class PeerFigures(Options options, CancellationToken cancellatio
         Side ours = new(platform.Edge, platform.Host, (f, t) => platform.DeployAsync(f, t, cancellation), (f, t) => platform.RollbackAsync(f, t, cancellation));
         Side theirs = new(swarm.Door, "localhost", swarm.UpdateAsync, swarm.RollbackAsync);
         for (var round = 0; round < options.Rounds; round++)
-            foreach (var side in (Side[])[ours, theirs])
-                await RoundAsync(side);
+        {
+            await swarm.ScaleAsync(0);
+            await RoundAsync(ours);
+            await swarm.ScaleAsync(3);
+            await RoundAsync(theirs);
+        }
         return new() { ["groundcrew"] = ours.Report(), ["swarm"] = theirs.Report() };
     }
 
@@ -77,7 +81,15 @@ internal sealed class PeerFigures(Options options, CancellationToken cancellatio
                 ["notSucceeded"] = _rounds.SelectMany(r => (List<string>)r["notSucceeded"]).ToList(),
             };
             foreach (var key in (string[])["programStartThreeMs", "deployAcceptedToAllTrafficMs", "deployBeyondProgramStartMs", "rollbackRequestToSucceededMs", "rollbackRequestToAllTrafficMs", "requestToAcceptedMs"])
-                report[key] = Judgement.Spread(_rounds.Select(r => (double)((Dictionary<string, object>)r[key])["median"]));
+            {
+                var spreads = _rounds.ConvertAll(r => (Dictionary<string, object>)r[key]);
+                report[key] = new Dictionary<string, object>(StringComparer.Ordinal)
+                {
+                    ["median"] = Judgement.Median(spreads.Select(s => (double)s["median"])),
+                    ["worst"] = spreads.Max(s => (double)s["worst"]),
+                    ["runs"] = spreads.Sum(s => (int)s["runs"]),
+                };
+            }
             return report;
         }
     }

@@ -44,6 +44,13 @@ internal sealed class Swarm(Options options) : IAsyncDisposable
         await StartProxyAsync();
     }
 
+    /// <summary>Runs no task while the other side is measured, for health checks of a container start a process each; or all three again.</summary>
+    public async Task ScaleAsync(int replicas)
+    {
+        await DockerAsync(mayFail: false, "service", "scale", "--detach=false", $"web={replicas}");
+        await Tools.PauseAsync(2000, CancellationToken.None);
+    }
+
     public async Task<Move> UpdateAsync(int from, int to) =>
         await MoveAsync("deploy", from, to, "service", "update", "--detach", "--quiet", "--image", $"web:{to}", "web");
 
