@@ -57,7 +57,7 @@ public sealed class CommandTests
     [Theory]
     [InlineData("deplyo", "deploy")]
     [InlineData("rolback", "rollback")]
-    [InlineData("stat", "status")]
+    [InlineData("statsu", "status")]
     public async Task A_typo_gets_the_nearest_verb_on_stderr(string typed, string nearest)
     {
         using var crew = new Crew();

@@ -106,7 +106,7 @@ internal static class ProofWorlds
         var ids = (await world.InstancesAsync(target.Label)).Select(i => i.Id).ToList();
         return new OperationCase<StopPlan>
         {
-            Definition = world.Plane.Get<Retirement>().Definition(),
+            Definition = world.Plane.Get<Retirement>().Stop,
             Plan = new StopPlan(target.Label, ids, TimeSpan.FromSeconds(15)),
             Store = world.Store,
             ReadState = () => world.ReadStateAsync(),

@@ -42,7 +42,7 @@ public static class ManifestReference
             - `cpu` counts thousandths with `m` (`500m`) and processors without (`2`, `0.5`).
             - `memory` counts in units of 1024 (`Ki`, `Mi`, `Gi`, `Ti`, also `KiB`, …) or of 1000 (`k`, `M`, `G`, `T`, also `KB`, `MB`, `GB`); a bare
               number counts megabytes of 1,000,000 bytes.
-            - Every instance gets `PORT`, `HOST`, and variables that begin with `INSTANCE_` or `GROUNDCREW_`; a manifest cannot set them.
+            - Every instance gets `PORT`, `HOST`, `HOME` and `TMPDIR` (a folder of its own), `DEPLOYMENT`, `PROJECT`, `ORG`, `ENVIRONMENT`, `REGION`, and variables that begin with `INSTANCE_` or `GROUNDCREW_`; a manifest cannot set them.
             - What an environment says is laid over what the service says: variables and resources key by key, the rest whole. A
               variable that an environment moves from `environment` to `secrets`, or back, is only what it is there.
 

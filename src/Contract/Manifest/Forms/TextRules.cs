@@ -59,9 +59,9 @@ internal static partial class TextRules
         "^[A-Za-z_][A-Za-z0-9_]*$");
 
     public static TextRule FreeVariable { get; } = new(ProblemKinds.ReservedVariable, "free",
-        text => text is "PORT" or "HOST" || text.StartsWith("INSTANCE_", StringComparison.Ordinal) || text.StartsWith("GROUNDCREW_", StringComparison.Ordinal)
+        text => text is "PORT" or "HOST" or "HOME" or "TMPDIR" or "DEPLOYMENT" or "PROJECT" or "ORG" or "ENVIRONMENT" or "REGION" || text.StartsWith("INSTANCE_", StringComparison.Ordinal) || text.StartsWith("GROUNDCREW_", StringComparison.Ordinal)
             ? "the platform sets it" : null,
-        "^(?!(PORT|HOST)$|INSTANCE_|GROUNDCREW_)");
+        "^(?!(PORT|HOST|HOME|TMPDIR|DEPLOYMENT|PROJECT|ORG|ENVIRONMENT|REGION)$|INSTANCE_|GROUNDCREW_)");
 
     public static TextRule VariableValue { get; } = new(ProblemKinds.BadValue, "a value for a variable",
         text => text.Contains('\0') ? "it holds a NUL"

@@ -105,7 +105,7 @@ internal static class ProblemKinds
         "A variable's name is not one.", "Use letters, digits and '_', not beginning with a digit.");
 
     public static ProblemKind ReservedVariable { get; } = new("reserved-variable",
-        "The platform sets this variable itself: PORT, HOST, INSTANCE_… and GROUNDCREW_….", "Choose another name.");
+        "The platform sets this variable itself: PORT, HOST, HOME, TMPDIR, DEPLOYMENT, PROJECT, ORG, ENVIRONMENT, REGION, INSTANCE_… and GROUNDCREW_….", "Choose another name.");
 
     public static ProblemKind BadValue { get; } = new("bad-value",
         "A variable's value cannot be given to a program.", "Remove NUL characters; keep a large text in a file of the package.");

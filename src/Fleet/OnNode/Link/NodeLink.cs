@@ -21,6 +21,7 @@ public sealed class NodeLink : IAsyncDisposable
     private readonly Metric _reportsSent;
     private readonly List<INodeTaskHandler> _handlers = [];
     private readonly CancellationTokenSource _stop = new();
+    private readonly Nudge _regained = new();
     private Task _running = Task.CompletedTask;
     private long _lastContact;
     private int _losses;
@@ -171,6 +172,7 @@ public sealed class NodeLink : IAsyncDisposable
     {
         var backoff = Backoff.OfLink();
         long after = 0;
+        var isLost = false;
         while (true)
         {
             try
@@ -179,6 +181,10 @@ public sealed class NodeLink : IAsyncDisposable
                 var answer = await _calls.GetAsync<LinkTasks>(path, _options.Wait + _options.CallTimeout, cancellation);
                 Contact();
                 backoff.Reset();
+                // The poll came through first: what was told before the loss is told again now, not at the next heartbeat.
+                if (isLost)
+                    _regained.Set();
+                isLost = false;
                 if (answer is null)
                     continue;
                 if (!IsOurs(answer.Platform))
@@ -194,6 +200,7 @@ public sealed class NodeLink : IAsyncDisposable
                     return;
                 // What is there now may be an older copy of the store: take the whole list again.
                 after = 0;
+                isLost = true;
             }
             await Task.Delay(backoff.Next(), _clock, cancellation);
         }
@@ -224,12 +231,12 @@ public sealed class NodeLink : IAsyncDisposable
         var losses = Volatile.Read(ref _losses);
         while (true)
         {
+            // Taken before the look, so that a change after the look wakes us.
+            List<Task> changes = [_regained.Next, .. _handlers.Select(h => h.Changed.Next)];
             // A control plane that was away, seen by either loop, may have forgotten what it was told.
             if (losses != Volatile.Read(ref _losses))
                 told.Clear();
             losses = Volatile.Read(ref _losses);
-            // Taken before the look, so that a change after the look wakes us.
-            var changes = _handlers.Select(h => h.Changed.Next).ToList();
             var news = News(told);
             try
             {
@@ -248,7 +255,7 @@ public sealed class NodeLink : IAsyncDisposable
                 await Task.Delay(backoff.Next(), _clock, cancellation);
                 continue;
             }
-            await Nudge.WaitAsync(changes.Count > 0 ? Task.WhenAny(changes) : Task.Delay(Timeout.InfiniteTimeSpan, _clock, cancellation), _options.Heartbeat, _clock, cancellation);
+            await Nudge.WaitAsync(Task.WhenAny(changes), _options.Heartbeat, _clock, cancellation);
             await Task.Delay(_options.Gather, _clock, cancellation);
         }
     }
