@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Groundcrew.Bedrock;
+using Groundcrew.Deploys;
+using Groundcrew.Edge;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+
+namespace Groundcrew.Daemon.Tests;
+
+/// <summary>A worker and an edge that speak the link over HTTP: what is told to run is ready at once, tables are served at once.</summary>
+internal sealed class NodesOverHttp : IAsyncDisposable
+{
+    private readonly ControlHost _host;
+    private readonly string _token;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _running = Task.CompletedTask;
+
+    private NodesOverHttp(ControlHost host, string token) => (_host, _token) = (host, token);
+
+    public Guid Worker { get; private set; }
+
+    public Guid Edge { get; private set; }
+
+    /// <summary>Whether instances pass their check.</summary>
+    public bool IsReady { get; set; } = true;
+
+    /// <summary>The output of every instance, in lines of JSON.</summary>
+    public byte[] Output { get; set; } = [];
+
+    public static async Task<NodesOverHttp> StartAsync(ControlHost host)
+    {
+        var nodes = new NodesOverHttp(host, await host.TokenAsync(Role.Node));
+        nodes.Worker = await nodes.HelloAsync("w1", NodeRole.Worker);
+        nodes.Edge = await nodes.HelloAsync("e1", NodeRole.Edge);
+        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, OfTable));
+        return nodes;
+    }
+
+    public async Task<Guid> HelloAsync(string hostname, NodeRole role)
+    {
+        var hello = new LinkHello(hostname, role, "local", new NodeCapacity(64_000, 64L << 30), "test");
+        return (await PostAsync("/link/v1/hello", hello)).Ok(200).As<LinkWelcome>().NodeId;
+    }
+
+    public Task<Answer> PostAsync<T>(string path, T body) => _host.SendAsync("POST", path, _token, JsonSerializer.Serialize(body, Json.Options));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+    }
+
+    private async Task ServeAsync(Guid node, Func<NodeTask, TaskReport> report)
+    {
+        var after = 0L;
+        while (!_stop.IsCancellationRequested)
+        {
+            var answer = await _host.GetAsync($"/link/v1/nodes/{node}/tasks?after={after}&wait=200ms", _token);
+            if (answer.Status != 200)
+                continue;
+            var told = answer.As<LinkTasks>();
+            after = told.Revision;
+            foreach (var asked in told.Streams)
+                await _host.SendAsync("POST", $"/link/v1/streams/{asked.Id}", _token, new ByteArrayContent(Output));
+            if (told.Tasks.Count > 0)
+                (await PostAsync($"/link/v1/nodes/{node}/reports", new LinkReports([.. told.Tasks.Select(report)]))).Ok(204);
+        }
+    }
+
+    private TaskReport OfInstance(NodeTask task)
+    {
+        var told = task.Payload.Deserialize<InstanceTask>(Json.Options)!;
+        var state = told.Desire == InstanceDesire.Stop ? InstanceState.Stopped : IsReady ? InstanceState.Ready : InstanceState.Starting;
+        return Report(task, new InstanceStatus(state, TimeProvider.System.GetUtcNow(), "127.0.0.1:20000", 4711, 0, null, "test"));
+    }
+
+    private static TaskReport OfTable(NodeTask task) =>
+        Report(task, new EdgeReport(task.Payload.Deserialize<RouteTable>(Json.Options)!.Generation, [], null));
+
+    private static TaskReport Report<T>(NodeTask task, T status) => new(task.Key, task.Generation, JsonSerializer.SerializeToElement(status, Json.Options));
+}
