@@ -104,10 +104,12 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
             // Ordered by what the cursor compares: by organization and then name, pages would lose some of acme-b behind acme.
             var rows = await db.Set<ProjectRow>().Where(p => org == null || p.Org == org).OrderBy(p => p.Org + "/" + p.Name)
                 .Where(p => cursor == null || string.Compare(p.Org + "/" + p.Name, cursor) > 0).Take(limit).ToListAsync(cancel);
-            var infos = new List<ProjectInfo>();
-            foreach (var row in rows)
-                infos.Add(await InfoAsync(db, row, cancel));
-            return infos;
+            var ids = rows.Select(r => r.Id).ToList();
+            var currents = await db.Set<EnvironmentRow>().Where(e => ids.Contains(e.ProjectId) && e.Name == ProjectInfo.Production)
+                .ToDictionaryAsync(e => e.ProjectId, e => e.Current, cancel);
+            var domains = (await db.Set<DomainRow>().Where(d => ids.Contains(d.ProjectId) && d.Environment == ProjectInfo.Production)
+                .OrderBy(d => d.Host).ToListAsync(cancel)).ToLookup(d => d.ProjectId, d => d.Host);
+            return [.. rows.Select(r => Info(r, currents.GetValueOrDefault(r.Id), [.. domains[r.Id]]))];
         }, cancellation);
 
     /// <summary>Gives an environment a custom domain; a problem when it is not a domain name or belongs to someone else.</summary>

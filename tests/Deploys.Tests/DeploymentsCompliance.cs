@@ -202,7 +202,8 @@ public abstract class DeploymentsCompliance(StoreSource source) : IAsyncLifetime
         var missing = "sha256:" + new string('a', 64);
         var answer = await World.AskAsync(change: s => s with
         {
-            Artifact = missing, Secrets = new Dictionary<string, string> { ["KEY"] = "key", ["TOKEN"] = "token" },
+            Artifact = missing,
+            Secrets = new Dictionary<string, string> { ["KEY"] = "key", ["TOKEN"] = "token" },
         });
         var refused = Assert.IsType<RolloutAnswer.Refused>(answer);
         Assert.Equal(["artifact", "secrets.KEY", "secrets.TOKEN"], refused.Problems.Select(p => p.Path));

@@ -68,7 +68,8 @@ public sealed class PlannerTests
         var random = new Random(seed);
         var nodes = Enumerable.Range(0, random.Next(1, 6))
             .Select(i => Node($"n{i}", random.Next(3) == 0 ? NodeState.Draining : NodeState.Ready, random.Next(2) == 0 ? "local" : "far")
-                with { LastSeen = random.Next(3) == 0 ? Now - TimeSpan.FromHours(1) : Now }).ToList();
+                with
+            { LastSeen = random.Next(3) == 0 ? Now - TimeSpan.FromHours(1) : Now }).ToList();
         var instances = Enumerable.Range(0, random.Next(0, 9)).Select(_ =>
         {
             var state = (InstanceState)random.Next(0, 9);

@@ -53,6 +53,26 @@ public abstract partial class OperationCompliance(StoreSource source) : StoreTes
     }
 
     [Fact]
+    public async Task A_run_that_dies_is_taken_up_again_from_the_journal()
+    {
+        var writes = 0;
+        var definition = Definition();
+        await using var operations = new Operations(Store, _signals, Clock, NullLogger<Operations>.Instance,
+            seam: point => _ = point.Write == "done" && Interlocked.Increment(ref writes) == 1 ? throw new InvalidOperationException("a fault of ours") : 0);
+        operations.Register(definition);
+        await operations.StartAsync(Ct);
+        var id = await BeginAsync(operations, definition);
+        await Eventually.TrueAsync(() => _signals.All.Any(s => s.Message.Contains("died", StringComparison.Ordinal)), "the run dies");
+        await Eventually.TrueAsync(async () =>
+        {
+            Clock.Advance(TimeSpan.FromSeconds(5));
+            return (await operations.FindAsync(id, Ct))!.State == OperationState.Ended;
+        }, "it is taken up again and ends");
+        Assert.Equal(OutcomeKind.Succeeded, (await operations.FindAsync(id, Ct))!.Outcome);
+        Assert.Equal(["do a 1", "do a 2", "do b 1", "do c 1", "finished Succeeded"], Log);
+    }
+
+    [Fact]
     public async Task An_undo_that_keeps_failing_leaves_it_stuck_with_its_lease_until_resumed()
     {
         var mended = false;

@@ -11,7 +11,8 @@ internal static class CompletionVerb
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish." };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
         return new Verb("completion", "Write the lines that complete verbs and options in a shell.", "crew completion bash > ~/.local/share/bash-completion/completions/crew",
-            "crew completion zsh > ~/.zfunc/_crew", "crew completion fish > ~/.config/fish/completions/crew.fish") { Group = Groups.Write }
+            "crew completion zsh > ~/.zfunc/_crew", "crew completion fish > ~/.config/fish/completions/crew.fish")
+        { Group = Groups.Write }
             .With(shell)
             .Does(root, call =>
             {

@@ -36,7 +36,8 @@ internal sealed class DeployVerb
     {
         var deploy = new DeployVerb();
         return new Verb("deploy", "Ship a folder as its crew.yaml says. It is built, packaged, uploaded, and takes traffic once it is ready; the old version serves until then, and stays for a rollback.",
-            "crew deploy .", "crew deploy shop --environment staging --service web", "crew deploy . --dry-run", "crew deploy . --json | jq -r '.[].label'") { Group = Groups.Ship }
+            "crew deploy .", "crew deploy shop --environment staging --service web", "crew deploy . --dry-run", "crew deploy . --json | jq -r '.[].label'")
+        { Group = Groups.Ship }
             .With(deploy._folder, deploy._org, deploy._project, deploy._environment, deploy._services, deploy._instances, deploy._commit, deploy._message, deploy._wait, deploy._dryRun)
             .Does(root, deploy.RunAsync);
     }

@@ -27,7 +27,8 @@ internal sealed class LogsVerb
     {
         var logs = new LogsVerb();
         return new Verb("logs", "Show what a service writes. Each line begins with the end of its instance's id.",
-            "crew logs acme/web", "crew logs acme/web -f", "crew logs web-3k9x2mp-acme --since 10m --output web.log", "crew logs acme/web --json | jq -r .text") { Group = Groups.Look }
+            "crew logs acme/web", "crew logs acme/web -f", "crew logs web-3k9x2mp-acme --since 10m --output web.log", "crew logs acme/web --json | jq -r .text")
+        { Group = Groups.Look }
             .With(logs._of, logs._environment, logs._follow, logs._tail, logs._since, logs._output, logs._plain)
             .Does(root, logs.RunAsync);
     }

@@ -15,7 +15,8 @@ internal static class MoveVerbs
         var to = Args.Text("--to", "LABEL", "The deployment to go back to. Default: the previous one");
         var reason = Args.Text("--reason", "TEXT", "Why, for the record");
         return new Verb("rollback", "Go back to an earlier deployment. While it still runs, that is one swap of the routes.",
-            "crew rollback acme/web", "crew rollback acme/web --to web-3k9x2mp-acme --reason 'errors at checkout'") { Group = Groups.Ship }
+            "crew rollback acme/web", "crew rollback acme/web --to web-3k9x2mp-acme --reason 'errors at checkout'")
+        { Group = Groups.Ship }
             .With(project, to, environment, reason, wait)
             .Does(root, call => MoveAsync(call, call.Value(project), "rollback", new RollbackRequest(call.Value(to), call.Value(environment), call.Value(reason)), "Rolling back", call.Value(wait)));
     }
@@ -27,7 +28,8 @@ internal static class MoveVerbs
         var to = Args.Text("--to", "NAME", "The environment that it goes to");
         from.Required = to.Required = true;
         return new Verb("promote", "Take what runs in one environment to another. It is the same artifact, with the settings of there.",
-            "crew promote acme/web --from staging --to production") { Group = Groups.Ship }
+            "crew promote acme/web --from staging --to production")
+        { Group = Groups.Ship }
             .With(project, from, to, wait)
             .Does(root, call => MoveAsync(call, call.Value(project), "promote", new PromoteRequest(call.Value(from), call.Value(to)), "Promoting", call.Value(wait)));
     }
@@ -45,7 +47,8 @@ internal static class MoveVerbs
         var (project, environment, wait) = (Args.Project(), Args.Environment(), Args.Wait());
         var reason = Args.Text("--reason", "TEXT", "Why, for the record");
         return new Verb("stop", "Take a service out: its route goes, requests in flight end, its instances stop. 'crew start' brings it back.",
-            "crew stop acme/web --environment staging") { Group = Groups.Ship }
+            "crew stop acme/web --environment staging")
+        { Group = Groups.Ship }
             .With(project, environment, reason, wait)
             .Does(root, call => MoveAsync(call, call.Value(project), "stop", new ServiceRequest(call.Value(environment), call.Value(reason)), "Stopping", call.Value(wait)));
     }

@@ -14,7 +14,8 @@ internal static class OperationVerbs
         var limit = Args.Limit();
         var maybe = new Argument<string?>("ID") { Description = "Show this one; its last characters are enough.", Arity = ArgumentArity.ZeroOrOne };
         return new Verb("operations", "List operations; show, follow or resume one.",
-            "crew operations", "crew operations show 9f3c21aa", "crew operations watch 9f3c21aa", "crew operations resume 9f3c21aa") { Group = Groups.Look }
+            "crew operations", "crew operations show 9f3c21aa", "crew operations watch 9f3c21aa", "crew operations resume 9f3c21aa")
+        { Group = Groups.Look }
             .With(maybe, limit, new Verb("list", "List operations, the newest first.").Does(root, call => ListAsync(call, 50)), One(root, "show", "Show an operation and its steps.", ShowAsync),
                 One(root, "watch", "Follow an operation to its end. Ends as a deploy does.", WatchAsync),
                 One(root, "resume", "Go on with a stuck operation, once its cause is gone, and follow it.", ResumeAsync))

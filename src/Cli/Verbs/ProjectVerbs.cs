@@ -12,7 +12,8 @@ internal static class ProjectVerbs
     {
         var project = Args.Project();
         return new Verb("projects", "List projects, show one, register one, change its settings.",
-            "crew projects", "crew projects show acme/web", "crew projects create acme/web --repo acme/web --branch main", "crew projects set acme/web --vcpu 2 --memory 1024") { Group = Groups.Look }
+            "crew projects", "crew projects show acme/web", "crew projects create acme/web --repo acme/web --branch main", "crew projects set acme/web --vcpu 2 --memory 1024")
+        { Group = Groups.Look }
             .With(
                 new Verb("list", "List all projects.").Does(root, ListAsync),
                 new Verb("show", "Show one project.").With(project).Does(root, async call => call.Show(await call.GetAsync<ProjectView>(call.Value(project).Path), p => Write(call, p))),

@@ -14,7 +14,8 @@ internal static class SecretVerbs
         var (org, name, file, yes) = (Args.Word("ORG", "The organization."), Args.Word("NAME", "The name that manifests refer to."),
             Args.Text("--from-file", "FILE", "The file that holds the value"), Args.Yes());
         return new Verb("secrets", "List, set or delete the secrets of an organization. Values are never shown.",
-            "crew secrets list acme", "crew secrets set acme db-password", "printf %s \"$VALUE\" | crew secrets set acme db-password", "crew secrets delete acme db-password --yes") { Group = Groups.Access }
+            "crew secrets list acme", "crew secrets set acme db-password", "printf %s \"$VALUE\" | crew secrets set acme db-password", "crew secrets delete acme db-password --yes")
+        { Group = Groups.Access }
             .With(
                 new Verb("list", "List names and versions.").With(org).Does(root, call => ListAsync(call, call.Value(org))),
                 new Verb("set", "Set a value: typed unseen, piped in, or from a file. One newline at its end is left off.").With(org, name, file).Does(root, async call =>

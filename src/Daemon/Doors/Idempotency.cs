@@ -70,12 +70,12 @@ internal sealed class Idempotency(RequestDelegate next, RequestKeys keys, Sealed
         try
         {
             await next(http);
-            isDone = http.Response.StatusCode < 500;
+            isDone = http.Response.StatusCode is < 500 and not StatusCodes.Status409Conflict;
         }
         finally
         {
             http.Response.Body = output;
-            // What failed for a reason of ours may be tried again with the same key.
+            // What failed for a reason of ours, or because something was in the way, may be tried again with the same key.
             if (isDone)
                 await keys.CompleteAsync(ticket, new KeptResponse(http.Response.StatusCode, http.Response.ContentType, Sealed(http, ticket, kept)), CancellationToken.None);
             else

@@ -14,7 +14,7 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Where its own log cannot be written, it speaks through the supervisor's.</summary>
-    private const string OwnLogOrOurs = "log=$1; shift; (: >>\"$log\") 2>/dev/null || exec \"$@\" </dev/null; exec \"$@\" </dev/null >>\"$log\" 2>&1";
+    private const string OwnLogOrOurs = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; log=$1; shift; (: >>\"$log\") 2>/dev/null || exec \"$@\" </dev/null; exec \"$@\" </dev/null >>\"$log\" 2>&1";
 
     private readonly string _identityFile = Path.Combine(data, role, "process.json");
     private Process? _child;

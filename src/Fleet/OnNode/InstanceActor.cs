@@ -200,9 +200,14 @@ internal sealed partial class InstanceActor : IAsyncDisposable
     {
         _record = _record with
         {
-            State = _machine.State, Since = _machine.Since, Reason = _machine.Reason,
-            Starts = _machine.Starts, Failures = _machine.Failures, Flaps = _machine.Flaps,
-            Process = _process?.Identity, Launching = false,
+            State = _machine.State,
+            Since = _machine.Since,
+            Reason = _machine.Reason,
+            Starts = _machine.Starts,
+            Failures = _machine.Failures,
+            Flaps = _machine.Flaps,
+            Process = _process?.Identity,
+            Launching = false,
         };
         try
         {

@@ -205,9 +205,32 @@ public sealed class Operations : IAsyncDisposable
         return false;
     }
 
+    /// <summary>A run that died is taken up again from the journal after this time, as the next start would do it.</summary>
+    internal static readonly TimeSpan TakenUpAfter = TimeSpan.FromSeconds(30);
+
+    private async Task TakeUpAgainAsync(Guid id, CancellationToken stop)
+    {
+        try
+        {
+            await Task.Delay(TakenUpAfter, _services.Clock, stop);
+            var record = await _services.Store.ReadAsync((db, token) => OperationReading.RecordAsync(db, id, token), stop);
+            if (record is { View.State: OperationState.Running or OperationState.Undoing })
+                Launch(record, again: true);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The next start takes it up.
+        }
+        catch (StoreFailedException e)
+        {
+            _services.Log.LogError(e, "Operation {Operation} could not be taken up again; the next start does it", id);
+        }
+    }
+
     private async Task RunAsync(OperationRun run, Task before)
     {
         await before;
+        var isDead = false;
         try
         {
             await _parallel.WaitAsync(_stop.Token);
@@ -226,9 +249,10 @@ public sealed class Operations : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _services.Log.LogCritical(e, "The run of operation {Operation} {Kind} died; it goes on at the next start", run.Id, run.Face.View.Kind);
+            isDead = true;
+            _services.Log.LogCritical(e, "The run of operation {Operation} {Kind} died; it is taken up again from the journal", run.Id, run.Face.View.Kind);
             _services.Signals.Raise(new Signal("operation-stuck", run.Face.View.Subject,
-                $"The run of operation {run.Id} died ({e.Message}). Restart the control plane to let it go on.", SignalUrgency.Urgent, _services.Clock.GetUtcNow()));
+                $"The run of operation {run.Id} died ({e.Message}). It is taken up again in {Quantity.Format(TakenUpAfter)}; if this comes back, see the log.", SignalUrgency.Urgent, _services.Clock.GetUtcNow()));
         }
         finally
         {
@@ -239,5 +263,7 @@ public sealed class Operations : IAsyncDisposable
             }
             run.Face.Close();
         }
+        if (isDead)
+            _ = TakeUpAgainAsync(run.Id, _stop.Token);
     }
 }

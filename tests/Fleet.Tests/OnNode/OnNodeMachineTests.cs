@@ -76,8 +76,15 @@ public sealed class OnNodeMachineTests
             return "=";
         var letter = next.State switch
         {
-            InstanceState.Fetching => "F", InstanceState.Starting => "S", InstanceState.Ready => "R", InstanceState.Unready => "U",
-            InstanceState.BackingOff => "B", InstanceState.Stopping => "P", InstanceState.Stopped => "O", InstanceState.Failed => "X", _ => "?",
+            InstanceState.Fetching => "F",
+            InstanceState.Starting => "S",
+            InstanceState.Ready => "R",
+            InstanceState.Unready => "U",
+            InstanceState.BackingOff => "B",
+            InstanceState.Stopping => "P",
+            InstanceState.Stopped => "O",
+            InstanceState.Failed => "X",
+            _ => "?",
         };
         return effect switch
         {
