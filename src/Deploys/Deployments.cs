@@ -204,7 +204,7 @@ public sealed class Deployments
         foreach (var domain in request.Settings.Domains)
         {
             var info = (await _projects.FindAsync(db, request.Org, request.Project, cancellation))!;
-            problems.AddRange((await _projects.AddDomainAsync(db, info, request.Environment, domain, cancellation)).Problems);
+            problems.AddRange((await _projects.AddDomainAsync(db, info, request.Environment, domain, mayMove: false, cancellation)).Problems);
         }
         return problems.IsEmpty
             ? await BeginAsync(db, definition, project, row, environment.Value!, $"{summary}: {row.Label}", null, asker, cancellation)

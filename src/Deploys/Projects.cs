@@ -112,9 +112,13 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
             return [.. rows.Select(r => Info(r, currents.GetValueOrDefault(r.Id), [.. domains[r.Id]]))];
         }, cancellation);
 
-    /// <summary>Gives an environment a custom domain; a problem when it is not a domain name or belongs to someone else.</summary>
+    /// <summary>
+    /// Gives an environment a custom domain; a problem when it is not a domain name or belongs to someone else. A domain of
+    /// another environment of the project moves only where <paramref name="mayMove"/> says so: a deploy that may fail must not
+    /// take traffic from elsewhere (invariant 2).
+    /// </summary>
     public async Task<Judged<DomainInfo>> AddDomainAsync(
-        StoreContext db, ProjectInfo project, string environment, string host, CancellationToken cancellation)
+        StoreContext db, ProjectInfo project, string environment, string host, bool mayMove, CancellationToken cancellation)
     {
         var name = host.Trim().TrimEnd('.').ToLowerInvariant();
         var problems = new ProblemList();
@@ -126,6 +130,9 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
         var taken = await db.Set<DomainRow>().AsTracking().SingleOrDefaultAsync(d => d.Host == name, cancellation);
         if (taken is not null && taken.ProjectId != project.Id)
             problems.Add("taken", "host", $"'{name}' belongs to another project.", "Remove it there first.");
+        else if (taken is not null && taken.Environment != environment && !mayMove)
+            problems.Add("taken", "host", $"'{name}' leads to the environment {taken.Environment} of this project.",
+                $"Move it by itself: crew domains {project.Org}/{project.Name} add {name} --environment {environment}");
         if (!problems.IsEmpty)
             return Judged<DomainInfo>.Bad(problems.Problems);
         if (taken is null)

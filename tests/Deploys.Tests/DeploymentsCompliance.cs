@@ -231,7 +231,7 @@ public abstract class DeploymentsCompliance(StoreSource source) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_domain_of_another_project_refuses_the_deploy_and_a_domain_follows_its_environment()
+    public async Task A_domain_of_another_project_or_environment_refuses_the_deploy_and_stays_where_it_is()
     {
         var first = await World.DeployAsync(change: s => s with { Domains = ["shop.example.org"] });
         Assert.Equal(await World.TargetsAsync(Host), await World.TargetsAsync("shop.example.org"));
@@ -239,6 +239,9 @@ public abstract class DeploymentsCompliance(StoreSource source) : IAsyncLifetime
             await World.RequestAsync(project: "other", change: s => s with { Domains = ["Shop.Example.org.", "web.localhost", "nodots"] }), World.Ann, null, Ct);
         Assert.Equal(["taken", "bad-domain", "bad-domain"], Assert.IsType<RolloutAnswer.Refused>(other).Problems.Select(p => p.Code));
         Assert.Null(await World.Plane.Projects.FindAsync(World.Org, "other", Ct));
+        var elsewhere = await World.Plane.Deployments.DeployAsync(
+            await World.RequestAsync("staging", change: s => s with { Domains = ["shop.example.org"] }), World.Ann, null, Ct);
+        Assert.Equal("taken", Assert.Single(Assert.IsType<RolloutAnswer.Refused>(elsewhere).Problems).Code);
         Assert.Equal(first.Label, (await World.Plane.Routes.CurrentAsync(Ct)).Routes.Single(r => r.Host == "shop.example.org").Deployment);
     }
 

@@ -145,7 +145,7 @@ internal static class ProjectsDoor
         {
             if (await projects.FindAsync(db, org, project, cancel) is not { } found)
                 return null;
-            var judged = await projects.AddDomainAsync(db, found, request.Environment ?? ProjectInfo.Production, request.Host ?? "", cancel);
+            var judged = await projects.AddDomainAsync(db, found, request.Environment ?? ProjectInfo.Production, request.Host ?? "", mayMove: true, cancel);
             if (judged.Value is not null)
                 audit.Write(db, http.Actor(), "domain.add", judged.Value.Host, "done");
             return judged;
