@@ -131,7 +131,9 @@ public sealed class World : IAsyncDisposable
     /// <summary>Runs every loop, and what they began to its end, until nothing changes.</summary>
     public async Task SettleAsync()
     {
-        for (var round = 0; round < 4; round++)
+        // A level, not a number of rounds: three rounds in a row that changed nothing, however slow the machine is.
+        var (unchanged, before) = (0, "");
+        for (var round = 0; unchanged < 3 && round < 60; round++)
         {
             await Fleet.BeatAsync();
             // Time moves while the loops drain, as it would.
@@ -151,9 +153,17 @@ public sealed class World : IAsyncDisposable
             foreach (var state in new[] { OperationState.Running, OperationState.Undoing })
                 foreach (var moving in (await Plane.Operations.ListAsync(new OperationFilter(State: state), 500, null, Ct)).Items)
                     await EndAsync(moving.Id);
+            await Fleet.QuietAsync();
+            await Task.Delay(20, Ct);
+            var now = await FingerprintAsync();
+            unchanged = now == before ? unchanged + 1 : 0;
+            before = now;
         }
-        await Fleet.QuietAsync();
     }
+
+    /// <summary>What settling changes: where every instance stands, and the table.</summary>
+    private async Task<string> FingerprintAsync() =>
+        $"{(await Plane.Routes.CurrentAsync(Ct)).Generation}: {string.Join(' ', (await InstancesAsync()).Select(i => $"{i.Id} {i.Phase} {i.Status.State}"))}";
 
     /// <summary>Gives the edges the table that holds now.</summary>
     public async Task SettleRoutesAsync()
