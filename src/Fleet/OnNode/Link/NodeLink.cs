@@ -96,7 +96,16 @@ public sealed class NodeLink : IAsyncDisposable
                     _reconnects.Add();
                 isFirst = false;
                 _session = session;
-                await RunSessionAsync(session, stop);
+                try
+                {
+                    await RunSessionAsync(session, stop);
+                }
+                catch (Exception e) when (!stop.IsCancellationRequested)
+                {
+                    // A handler's fault, say. A node that no longer dials is lost to everybody: it tells why and dials again.
+                    _log.LogError(e, "A fault ended the session with {ControlPlane}; the node says hello again.", _options.ControlPlane);
+                    Lost(e);
+                }
                 // A control plane that welcomes us and then does not know us must not be hammered.
                 await Task.Delay(again.Next(), _clock, stop);
             }
