@@ -238,10 +238,12 @@ public sealed class NodeLink : IAsyncDisposable
         var backoff = Backoff.OfLink();
         var told = new Dictionary<(string Kind, string Key), string>();
         var losses = Volatile.Read(ref _losses);
+        var change = Task.CompletedTask;
         while (true)
         {
-            // Taken before the look, so that a change after the look wakes us.
-            List<Task> changes = [_regained.Next, .. _handlers.Select(h => h.Changed.Next)];
+            // Taken before the look, so that a change after the look wakes us; kept while nothing came, so that nothing piles up.
+            if (change.IsCompleted)
+                change = Task.WhenAny([_regained.Next, .. _handlers.Select(h => h.Changed.Next)]);
             // A control plane that was away, seen by either loop, may have forgotten what it was told.
             if (losses != Volatile.Read(ref _losses))
                 told.Clear();
@@ -264,7 +266,7 @@ public sealed class NodeLink : IAsyncDisposable
                 await Task.Delay(backoff.Next(), _clock, cancellation);
                 continue;
             }
-            await Nudge.WaitAsync(Task.WhenAny(changes), _options.Heartbeat, _clock, cancellation);
+            await Nudge.WaitAsync(change, _options.Heartbeat, _clock, cancellation);
             await Task.Delay(_options.Gather, _clock, cancellation);
         }
     }
