@@ -94,11 +94,9 @@ internal static class DeploymentsDoor
             problems.Add("same-environment", "to", $"'{request.To}' is where it comes from.", "Name two environments.");
         if (!problems.IsEmpty)
             return Answers.BadInput(problems.Problems);
-        if (await projects.FindAsync(org, project, cancellation) is not { } found)
-            return Answers.NotFound($"project {org}/{project}");
-        var label = await deployments.CurrentAsync(found.Id, request.From!, cancellation);
-        if (label is null || await deployments.FindAsync(label, cancellation) is not { } source)
-            return Answers.NotFound($"current deployment in {request.From} of {org}/{project}");
+        var (source, missing) = await CurrentOfAsync(org, project, request.From!, projects, deployments, cancellation);
+        if (source is null)
+            return missing;
         var judged = Requested.Again(source, request.To!);
         if (judged.Value is not { } wanted)
             return Answers.BadInput(judged.Problems);
@@ -113,11 +111,9 @@ internal static class DeploymentsDoor
         if (body.Value is not { } request)
             return Answers.BadInput(body.Problems);
         var environment = request.Environment ?? ProjectInfo.Production;
-        if (await projects.FindAsync(org, project, cancellation) is not { } found)
-            return Answers.NotFound($"project {org}/{project}");
-        var label = await deployments.CurrentAsync(found.Id, environment, cancellation);
-        if (label is null || await deployments.FindAsync(label, cancellation) is not { } source)
-            return Answers.NotFound($"current deployment in {environment} of {org}/{project}");
+        var (source, missing) = await CurrentOfAsync(org, project, environment, projects, deployments, cancellation);
+        if (source is null)
+            return missing;
         var judged = Requested.Again(source, environment);
         if (judged.Value is not { } wanted)
             return Answers.BadInput(judged.Problems);
@@ -169,12 +165,8 @@ internal static class DeploymentsDoor
     private static async Task<IResult> CurrentAsync(
         string org, string project, Projects projects, Deployments deployments, Instances instances, Views views, string? environment, CancellationToken cancellation)
     {
-        if (await projects.FindAsync(org, project, cancellation) is not { } found)
-            return Answers.NotFound($"project {org}/{project}");
-        var label = await deployments.CurrentAsync(found.Id, environment ?? ProjectInfo.Production, cancellation);
-        return label is not null && await deployments.FindAsync(label, cancellation) is { } current
-            ? Answers.View(views.Of(current, await instances.ListAsync(label, cancellation)))
-            : Answers.NotFound($"current deployment in {environment ?? ProjectInfo.Production} of {org}/{project}");
+        var (current, missing) = await CurrentOfAsync(org, project, environment ?? ProjectInfo.Production, projects, deployments, cancellation);
+        return current is null ? missing : Answers.View(views.Of(current, await instances.ListAsync(current.Label, cancellation)));
     }
 
     private static async Task<IResult> InstancesAsync(
@@ -226,6 +218,16 @@ internal static class DeploymentsDoor
         Quantity.ParseDuration(text) is { } ago ? (ago < LongestAgo ? clock.GetUtcNow() - ago : DateTimeOffset.UnixEpoch)
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at
         : null;
+
+    /// <summary>What an environment points at; without one, the answer that says what is missing.</summary>
+    private static async Task<(DeploymentInfo? Current, IResult Missing)> CurrentOfAsync(
+        string org, string project, string environment, Projects projects, Deployments deployments, CancellationToken cancellation)
+    {
+        if (await projects.FindAsync(org, project, cancellation) is not { } found)
+            return (null, Answers.NotFound($"project {org}/{project}"));
+        var label = await deployments.CurrentAsync(found.Id, environment, cancellation);
+        return (label is null ? null : await deployments.FindAsync(label, cancellation), Answers.NotFound($"current deployment in {environment} of {org}/{project}"));
+    }
 
     private static async Task<DeploymentInfo?> VisibleAsync(HttpContext http, string label, Deployments deployments, CancellationToken cancellation) =>
         await deployments.FindAsync(label, cancellation) is { } found && http.Actor().Allows(Role.Viewer, found.Org) ? found : null;
