@@ -14,7 +14,7 @@ public static class CrewReference
         var page = new StringBuilder("""
             # The command line `crew`
 
-            This page is made from the verbs themselves (`src/Cli`); a test fails when it differs.
+            This page is made from the verbs themselves (`src/Cli`, and `src/Daemon` for the platform's own); a test fails when it differs.
 
             stdout holds results: tables for people, or with `--json` the views of the API and nothing else. Words about what
             happens go to stderr. Colours and moving lines are for terminals only. A refusal with `--json` writes the

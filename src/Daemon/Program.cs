@@ -11,13 +11,16 @@ internal static class Program
         ? [path]
         : [Environment.ProcessPath ?? "dotnet", typeof(Program).Assembly.Location];
 
-    private static Task<int> Main(string[] args)
+    private static Task<int> Main(string[] args) => CrewCommands.RunAsync(Verbs(EnvironmentVariables.Read()), args, CancellationToken.None);
+
+    /// <summary>Every verb of the program.</summary>
+    internal static CrewRoot Verbs(CrewEnvironment environment)
     {
-        var root = CrewCommands.Build(TimeProvider.System, EnvironmentVariables.Read());
+        var root = CrewCommands.Build(TimeProvider.System, environment);
         var platform = new PlatformVerbs(root.DataFolder);
         root.Subcommands.Add(platform.Up());
         root.Subcommands.Add(platform.Down());
         root.Subcommands.Add(platform.Serve());
-        return CrewCommands.RunAsync(root, args, CancellationToken.None);
+        return root;
     }
 }

@@ -267,7 +267,7 @@ public sealed class Deployments
         var running = (await _instances.ListAsync(db, target.Label, cancellation)).Where(i => i.TakesTraffic && up.Exists(n => n.Id == i.NodeId)).ToList();
         var judged = settings.Image is not null
             ? Judged<IReadOnlyList<Placed>>.Good([])
-            : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Limits, () => Ids.New(_clock));
+            : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Regions.Keys, settings.Limits, () => Ids.New(_clock));
         if (judged.Value is null)
             return new RolloutAnswer.Refused(judged.Problems);
         if (judged.Value.Count > 0 && await MissingArtifactAsync(db, settings, cancellation) is { } missing)

@@ -37,7 +37,7 @@ internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Gui
             var missing = wanted - staying.Count;
             if (missing > 0)
             {
-                var placed = candidates.Count == 0 ? null : Placement.Choose(candidates, _ => missing, settings.Limits, newId);
+                var placed = candidates.Count == 0 ? null : Placement.Choose(candidates, _ => missing, [], settings.Limits, newId);
                 waiting ??= placed?.Value is null ? placed?.Problems[0].Message ?? $"No other node of region '{region.Key}' can take its instances." : null;
                 start.AddRange(placed?.Value ?? []);
             }

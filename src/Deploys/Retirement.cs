@@ -88,7 +88,7 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
             return await routes.PublishAsync(db, cancel);
         }, cancellation);
         var drained = await routes.DrainedAsync(generation, ids, clock.GetUtcNow() + drain, cancellation);
-        say(drained ? "the edges confirmed zero requests in flight" : $"the drain time of {Quantity.Format(drain)} passed with requests in flight");
+        say(drained ? "the edges confirmed zero requests in flight" : $"the drain time of {Quantity.Format(drain)} passed before every edge confirmed zero requests in flight");
     }
 
     private async Task StopAndWaitAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, Action<string> say, CancellationToken cancellation)

@@ -137,7 +137,11 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
         // Publishing again is nothing when nothing changed, and gives the number to wait for.
         var generation = await store.WriteAsync((db, cancel) => routes.PublishAsync(db, cancel), cancellation);
         var why = await routes.ConfirmAsync(generation, context.StepStartedAt + EdgeDeadline, cancellation);
-        return why is null ? StepEnd.Done : StepEnd.Failed(why);
+        if (why is not null)
+            return StepEnd.Failed(why);
+        foreach (var edge in await routes.SilentAsync(generation, cancellation))
+            context.Say($"edge {edge} is silent and was not waited for: it takes route table {generation} when it is back; is it cut off, it still routes by an older one");
+        return StepEnd.Done;
     }
 
     private async Task<StepEnd> SwitchBackAsync(StepContext<RolloutPlan> context, CancellationToken cancellation)

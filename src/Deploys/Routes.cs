@@ -73,7 +73,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     public async Task<string?> ConfirmAsync(long generation, DateTimeOffset deadline, CancellationToken cancellation)
     {
         string? refusal = null;
-        var confirmed = await WaitForEdgesAsync(edge =>
+        var confirmed = await WaitForEdgesAsync(edge => nodes.IsExpected(edge.Node), edge =>
         {
             if (edge.Report is { Problem: { } problem } report && report.Serving < generation && edge.Attempted >= generation)
                 refusal = $"edge {edge.Node.Hostname}: {problem}";
@@ -83,13 +83,21 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     }
 
     /// <summary>
-    /// Waits until every edge that is there serves <paramref name="generation"/> and has no request in flight to the
-    /// instances (invariant 4). False when the deadline passed first.
+    /// Waits until every edge serves <paramref name="generation"/> and has no request in flight to the instances
+    /// (invariant 4). False when the deadline passed first. A silent edge is waited for too: it may only be cut off from
+    /// us, and still send requests by an older table.
     /// </summary>
     public Task<bool> DrainedAsync(long generation, IReadOnlyCollection<Guid> ids, DateTimeOffset deadline, CancellationToken cancellation) =>
         WaitForEdgesAsync(
-            edge => edge.Serves(generation) && !edge.Report!.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
+            _ => true, edge => edge.Serves(generation) && !edge.Report!.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
             () => false, deadline, cancellation);
+
+    /// <summary>
+    /// The edges, by hostname, that <see cref="ConfirmAsync"/> would not wait for and that have not said that they serve
+    /// <paramref name="generation"/>.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> SilentAsync(long generation, CancellationToken cancellation) =>
+        [.. (await EdgesAsync(cancellation)).Where(e => !nodes.IsExpected(e.Node) && !e.Serves(generation)).Select(e => e.Node.Hostname)];
 
     /// <summary>
     /// The highest generation of a table that an edge serves and that is not ours, as after the store went back to an
@@ -98,11 +106,12 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     internal async Task<long?> ForeignAsync(CancellationToken cancellation) =>
         (await EdgesAsync(cancellation)).Where(e => e.IsForeign).Max(e => e.Report?.Serving);
 
-    private async Task<bool> WaitForEdgesAsync(Func<EdgeNow, bool> holds, Func<bool> giveUp, DateTimeOffset deadline, CancellationToken cancellation)
+    private async Task<bool> WaitForEdgesAsync(
+        Func<EdgeNow, bool> counts, Func<EdgeNow, bool> holds, Func<bool> giveUp, DateTimeOffset deadline, CancellationToken cancellation)
     {
         return await link.Reported.WaitUntilAsync(async cancel =>
         {
-            var edges = (await EdgesAsync(cancel)).Where(e => nodes.IsExpected(e.Node));
+            var edges = (await EdgesAsync(cancel)).Where(counts);
             return edges.All(holds) || giveUp();
         }, deadline, LookAgain, clock, cancellation) && !giveUp();
     }

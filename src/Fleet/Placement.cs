@@ -20,16 +20,23 @@ public static class Placement
     /// </summary>
     /// <param name="candidates">Workers that are up and take instances.</param>
     /// <param name="perRegion">How many for a region, by its code.</param>
+    /// <param name="named">The regions that are asked for by name: one of them without a node is a problem.</param>
     /// <param name="limits">What each instance is promised.</param>
     /// <param name="newId">Makes ids.</param>
     /// <returns>The placements, or the regions that cannot take them.</returns>
     public static Judged<IReadOnlyList<Placed>> Choose(
-        IReadOnlyList<NodeInfo> candidates, Func<string, int> perRegion, ResourceLimits limits, Func<Guid> newId)
+        IReadOnlyList<NodeInfo> candidates, Func<string, int> perRegion, IEnumerable<string> named, ResourceLimits limits, Func<Guid> newId)
     {
         var problems = new ProblemList();
         var placed = new List<Placed>();
         if (candidates.Count == 0)
             problems.Add("no-node", "", "No node can take instances: none is up and ready.", "Start an agent ('crew up'), or enable a drained node.");
+        else
+        {
+            foreach (var region in named.Except(candidates.Select(n => n.Region), StringComparer.Ordinal).Where(r => perRegion(r) > 0).Order(StringComparer.Ordinal))
+                problems.Add("no-node", $"regions.{region}", $"No node of region '{region}' can take instances: none is up and ready.",
+                    $"Start an agent there ('crew serve --role agent --region {region}'), enable a drained node, or take the region out of 'instances'.");
+        }
         foreach (var region in candidates.GroupBy(n => n.Region).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             var rooms = region.Select(n => new Room(n)).ToList();

@@ -81,13 +81,6 @@ public sealed class ScreenTests
     }
 
     [Fact]
-    public void The_reference_page_is_what_the_verbs_say()
-    {
-        var root = CrewCommands.Build(TimeProvider.System, new CrewEnvironment(), new CrewConsole { Out = TextWriter.Null, Error = TextWriter.Null, In = TextReader.Null });
-        Golden.Check("docs/reference/cli.md", CrewReference.Generate(root));
-    }
-
-    [Fact]
     public void Every_exit_code_is_in_the_list() => Assert.Equal(Enum.GetValues<ExitCode>(), ExitCodes.All.Select(e => e.Code));
 
     private static async Task ShowsAsync(string name, Action<FakeControl> holds, params string[] args)

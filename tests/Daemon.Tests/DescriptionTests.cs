@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Groundcrew.Cli;
 using Groundcrew.Contract;
 using Xunit;
 
@@ -49,13 +50,12 @@ public sealed partial class DescriptionTests
     public async Task The_document_in_the_reference_is_the_one_that_is_served()
     {
         await using var host = await ControlHost.StartAsync();
-        var made = JsonSerializer.Serialize(await ReadAsync(host), Written) + "\n";
-        var file = Path.Combine(Root(), "docs/reference/openapi.json");
-        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
-            await File.WriteAllTextAsync(file, made, TestContext.Current.CancellationToken);
-        Assert.True(File.Exists(file) && await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken) == made,
-            "docs/reference/openapi.json is not what is served: run this test with UPDATE_GOLDEN=1 and review the difference.");
+        await IsReferenceAsync("docs/reference/openapi.json", JsonSerializer.Serialize(await ReadAsync(host), Written) + "\n");
     }
+
+    [Fact]
+    public Task The_page_of_the_command_line_in_the_reference_is_what_the_verbs_say() =>
+        IsReferenceAsync("docs/reference/cli.md", CrewReference.Generate(Program.Verbs(new CrewEnvironment())));
 
     [Fact]
     public void Every_code_of_a_problem_is_seen_in_a_test()
@@ -64,6 +64,15 @@ public sealed partial class DescriptionTests
         var tests = string.Concat(Directory.GetFiles(Path.Combine(Root(), "tests/Daemon.Tests"), "*Tests.cs").Select(File.ReadAllText));
         Assert.True(codes.Count > 10);
         Assert.All(codes, code => Assert.True(Regex.IsMatch(tests, $@"IsProblem\(\d+, ProblemCodes\.{code}\)"), $"no test answers with {code}"));
+    }
+
+    private static async Task IsReferenceAsync(string page, string made)
+    {
+        var file = Path.Combine(Root(), page);
+        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
+            await File.WriteAllTextAsync(file, made, TestContext.Current.CancellationToken);
+        Assert.True(File.Exists(file) && await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken) == made,
+            $"{page} is not what is made: run this test with UPDATE_GOLDEN=1 and review the difference.");
     }
 
     private static async Task<JsonElement> ReadAsync(ControlHost host) => (await host.SendAsync("GET", "/openapi/v1.json", null, (string?)null)).Ok(200).Json;

@@ -54,6 +54,17 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_region_that_is_asked_for_by_name_needs_a_node()
+    {
+        Judged<IReadOnlyList<Placed>> Choose(Dictionary<string, int> named) =>
+            Placement.Choose([Node("a")], region => named.GetValueOrDefault(region, 1), named.Keys, new ResourceLimits(null, null), Guid.NewGuid);
+
+        var problem = Assert.Single(Choose(new() { ["local"] = 2, ["mars"] = 1 }).Problems);
+        Assert.Equal(("no-node", "regions.mars"), (problem.Code, problem.Path));
+        Assert.Equal(2, Choose(new() { ["local"] = 2, ["mars"] = 0 }).Value!.Count);
+    }
+
+    [Fact]
     public void What_left_the_table_before_a_crash_is_ended()
     {
         var a = Node("a");

@@ -85,7 +85,7 @@ internal static class ProofWorlds
         db.Add(row);
         await db.SaveChangesAsync(cancellation);
         var workers = (await world.Plane.Nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker).ToList();
-        return await PlanAsync(db, row, Placement.Choose(workers, _ => 2, new ResourceLimits(null, null), () => Ids.New(TimeProvider.System)).Value!, [], null);
+        return await PlanAsync(db, row, Placement.Choose(workers, _ => 2, [], new ResourceLimits(null, null), () => Ids.New(TimeProvider.System)).Value!, [], null);
     }
 
     private static async Task<RolloutPlan> PlanAsync(

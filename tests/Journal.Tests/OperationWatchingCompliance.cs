@@ -67,6 +67,47 @@ public abstract partial class OperationCompliance
     }
 
     [Fact]
+    public async Task What_was_said_before_a_stop_is_kept_and_a_run_that_died_writes_no_more()
+    {
+        var (gate, died) = (new TaskCompletionSource(), false);
+        var definition = new OperationDefinition<BuildPlan>
+        {
+            Kind = "build",
+            Steps =
+            [
+                new("talk", async (c, token) =>
+                {
+                    c.Say($"try {c.Attempt}");
+                    Add($"try {c.Attempt}");
+                    if (c.Attempt > 1)
+                        await gate.Task.WaitAsync(token);
+                    return StepEnd.Done;
+                }, Undo.None<BuildPlan>("talk only")),
+            ],
+        };
+        var dying = new Operations(Store, _signals, Clock, NullLogger<Operations>.Instance,
+            seam: point => _ = point is { Write: "end", Moment: JournalMoment.Before } && (died = true) ? throw new InvalidOperationException("a fault of ours") : 0);
+        dying.Register(definition);
+        await dying.StartAsync(Ct);
+        var id = await BeginAsync(dying, definition);
+        await Eventually.TrueAsync(() => _signals.All.Any(s => s.Message.Contains("died", StringComparison.Ordinal)), "the run dies");
+        await dying.DisposeAsync();
+        Assert.True(died);
+
+        await using (var stopped = await EngineAsync(definition))
+        {
+            await Eventually.TrueAsync(() => Log.Contains("try 2"), "it is tried again");
+            // When the first run would have saved its line, under the number that the second gave to its own.
+            Clock.Advance(TimeSpan.FromSeconds(1));
+            await stopped.StopAsync();
+        }
+        gate.SetResult();
+        await using var last = await EngineAsync(definition);
+        Assert.Equal(OutcomeKind.Succeeded, (await last.WaitForEndAsync(id, Ct))!.Outcome);
+        Assert.Equal(["try 2", "try 3"], (await last.LinesAsync(id, Ct)).Select(l => l.Text));
+    }
+
+    [Fact]
     public async Task Lists_are_newest_first_in_parts_and_filtered()
     {
         await using var operations = await EngineAsync(Definition());

@@ -15,6 +15,8 @@ public sealed class TempFolder : IDisposable
 
     public void Dispose()
     {
+        if (Environment.GetEnvironmentVariable("GROUNDCREW_KEEP_TEST_FOLDERS") == "1")
+            return;
         try
         {
             Directory.Delete(Path, recursive: true);
@@ -46,14 +48,43 @@ public static class Eventually
     }
 }
 
-/// <summary>Free ports of the loopback address.</summary>
+/// <summary>
+/// Free ports of the loopback address, below those that the kernel gives to outgoing connections: one of these may take
+/// the port of a program that is restarted, or even reach itself when it dials a port where nobody listens.
+/// </summary>
 public static class FreePort
 {
+    private const int First = 10_000;
+    private const int Beyond = 20_000;
+    private static readonly HashSet<int> Given = [];
+
     public static int Next()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        lock (Given)
+        {
+            while (true)
+            {
+                var port = Random.Shared.Next(First, Beyond);
+                if (Given.Contains(port) || !IsFree(port))
+                    continue;
+                Given.Add(port);
+                return port;
+            }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }
 

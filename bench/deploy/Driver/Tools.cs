@@ -48,15 +48,22 @@ internal static class Tools
         kill.WaitForExit();
     }
 
-    public static int[] FreePorts(int count)
+    /// <summary>Free ports below those of outgoing connections, which may take the port of a role that is restarted.</summary>
+    public static int[] FreePorts(int count) =>
+        [.. Enumerable.Range(10_000, 10_000).OrderBy(_ => Random.Shared.Next()).Where(IsFree).Take(count)];
+
+    private static bool IsFree(int port)
     {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        foreach (var listener in listeners)
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
             listener.Start();
-        var ports = listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
-        foreach (var listener in listeners)
-            listener.Dispose();
-        return ports;
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The service's folder as a package, with its version in it.</summary>

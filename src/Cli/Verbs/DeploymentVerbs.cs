@@ -18,9 +18,7 @@ internal static class DeploymentVerbs
                 var only = call.Value(environment);
                 var filter = only is null ? "" : $"&environment={Args.Escape(only)}";
                 var all = await call.GetAsync<DeploymentView[]>($"{(of is null ? "deployments" : of.Path + "/deployments")}?limit={call.Value(limit)}{filter}");
-                // The list of all projects knows no environments.
-                var shown = all.Where(d => only is null || d.Environment == only).OrderByDescending(d => d.CreatedAt).ToArray();
-                return call.List(shown, "No deployments yet. Make one: crew deploy DIR", list => Table(list, call.Now));
+                return call.List(all, "No deployments yet. Make one: crew deploy DIR", list => Table(list, call.Now));
             });
     }
 

@@ -33,8 +33,9 @@ internal static class DeploymentsDoor
     }
 
     private static Task<IResult> ListAsync(
-        HttpContext http, Deployments deployments, Instances instances, Views views, string? org, int? limit, Guid? cursor, CancellationToken cancellation) =>
-        PageAsync(http, deployments, instances, views, org ?? http.Actor().Org, null, null, limit, cursor, cancellation);
+        HttpContext http, Deployments deployments, Instances instances, Views views, string? org, string? environment, int? limit,
+        Guid? cursor, CancellationToken cancellation) =>
+        PageAsync(http, deployments, instances, views, org ?? http.Actor().Org, null, environment, limit, cursor, cancellation);
 
     private static async Task<IResult> OfProjectAsync(
         HttpContext http, string org, string project, Projects projects, Deployments deployments, Instances instances, Views views, string? environment,

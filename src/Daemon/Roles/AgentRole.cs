@@ -18,9 +18,9 @@ internal static class AgentRole
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         var folder = settings.FolderOf("agent");
 
-        if (await NodeToken.WaitAsync(settings, stop) is not { } token)
+        if (!await NodeToken.WaitAsync(settings, stop))
             return 0;
-        await using var link = NodeToken.Link(settings, NodeRole.Worker, folder, token, metrics, logs);
+        await using var link = NodeToken.Link(settings, NodeRole.Worker, folder, metrics, logs);
         var sources = new LinkSources(link);
         await using var host = new InstanceHost(
             new InstanceHostOptions { StateFolder = folder }, sources, sources, metrics, TimeProvider.System, logs.CreateLogger<InstanceHost>());

@@ -25,10 +25,10 @@ internal static class EdgeRole
         if (!await RoleHost.TryStartAsync(app, "edge", platform.EdgePort, stop))
             return RoleEnds.PortTaken;
 
-        if (await NodeToken.WaitAsync(settings, stop) is not { } token)
+        if (!await NodeToken.WaitAsync(settings, stop))
             return 0;
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
-        await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, token, app.Services.GetRequiredService<MetricRegistry>(), logs);
+        await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, app.Services.GetRequiredService<MetricRegistry>(), logs);
         link.Register(new EdgeTasks(app.Services.GetRequiredService<EdgeTable>(), logs.CreateLogger<EdgeTasks>()));
         link.Start();
         await RoleHost.UntilStoppedAsync(app, stop);

@@ -10,8 +10,8 @@ internal static class NodeToken
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The token that the control plane leaves in the data folder at its first start; null when stopped before that.</summary>
-    public static async Task<Secret?> WaitAsync(RoleSettings settings, CancellationToken stop)
+    /// <summary>Waits for the token that the control plane leaves in the data folder at its first start; false when stopped before that.</summary>
+    public static async Task<bool> WaitAsync(RoleSettings settings, CancellationToken stop)
     {
         try
         {
@@ -20,16 +20,16 @@ internal static class NodeToken
         }
         catch (OperationCanceledException)
         {
-            return null;
+            return false;
         }
-        return new Secret((await File.ReadAllTextAsync(settings.NodeTokenFile, stop)).Trim());
+        return true;
     }
 
-    public static NodeLink Link(RoleSettings settings, NodeRole role, string folder, Secret token, MetricRegistry metrics, ILoggerFactory logs) => new(
+    public static NodeLink Link(RoleSettings settings, NodeRole role, string folder, MetricRegistry metrics, ILoggerFactory logs) => new(
         new NodeLinkOptions
         {
             ControlPlane = settings.ControlAddress,
-            Token = token,
+            Token = () => new Secret(File.ReadAllText(settings.NodeTokenFile).Trim()),
             Hostname = settings.Hostname,
             Role = role,
             Region = settings.Platform.Region,

@@ -46,6 +46,13 @@ internal sealed class OperationRun
         await BackwardAsync(stop);
     }
 
+    /// <summary>After it, this run writes nothing and its watchers are let go.</summary>
+    public async Task CloseAsync(bool isDead)
+    {
+        await _journal.CloseAsync(isDead);
+        Face.Close();
+    }
+
     /// <summary>Does the steps. True when the operation has ended; false when it is to be taken back.</summary>
     private async Task<bool> ForwardAsync(CancellationToken stop)
     {

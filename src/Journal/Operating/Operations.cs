@@ -254,6 +254,10 @@ public sealed class Operations : IAsyncDisposable
             _services.Signals.Raise(new Signal("operation-stuck", run.Face.View.Subject,
                 $"The run of operation {run.Id} died ({e.Message}). It is taken up again in {Quantity.Format(TakenUpAfter)}; if this comes back, see the log.", SignalUrgency.Urgent, _services.Clock.GetUtcNow()));
         }
+        try
+        {
+            await run.CloseAsync(isDead);
+        }
         finally
         {
             lock (_gate)
@@ -261,7 +265,6 @@ public sealed class Operations : IAsyncDisposable
                 if (_runs.TryGetValue(run.Id, out var current) && current.Run == run)
                     _runs.TryRemove(run.Id, out _);
             }
-            run.Face.Close();
         }
         if (isDead)
             _ = TakeUpAgainAsync(run.Id, _stop.Token);

@@ -23,6 +23,7 @@ internal sealed class RunJournal
     private RunHead _head;
     private string? _conclusion;
     private int _flushing;
+    private bool _closed;
 
     public RunJournal(RunServices services, RunFace face, bool undoing, string? conclusion)
     {
@@ -132,10 +133,23 @@ internal sealed class RunJournal
     {
         await Task.Delay(FlushAfter, _services.Clock);
         Volatile.Write(ref _flushing, 0);
+        await FlushAsync(last: false, isDead: false);
+    }
+
+    /// <summary>
+    /// Writes nothing any more once this returned, so that another run of the operation is alone with the journal. What
+    /// was said last is saved, unless the run died.
+    /// </summary>
+    public Task CloseAsync(bool isDead) => FlushAsync(last: true, isDead);
+
+    private async Task FlushAsync(bool last, bool isDead)
+    {
         await _turn.WaitAsync();
         try
         {
-            if (_face.IsOver || _face.UnsavedLines().Lines.Count == 0)
+            var wasClosed = _closed;
+            _closed |= last;
+            if (wasClosed || isDead || _face.IsOver || _face.UnsavedLines().Lines.Count == 0)
                 return;
             var saved = await _services.Store.WriteAsync((db, _) => PutAsync(db, [], _head, null));
             _face.Saved(saved);

@@ -114,6 +114,23 @@ public sealed class OnNodeLinkTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_that_is_replaced_needs_no_restart()
+    {
+        await using var control = await FakeControlPlane.StartAsync();
+        var asked = 0;
+        await using var link = Make(control.Address, () => Interlocked.Increment(ref asked) switch
+        {
+            1 => new Secret("old-token"),
+            2 => throw new IOException("the file is just being replaced"),
+            _ => new Secret("right-token"),
+        });
+        link.Start();
+        await Eventually.TrueAsync(() => link.Connected, "the link stands with the new token");
+        Assert.Contains(_log.All, l => l.Contains("just being replaced", StringComparison.Ordinal));
+        Assert.Equal(3, Volatile.Read(ref asked));
+    }
+
+    [Fact]
     public async Task Streams_are_answered_and_those_beyond_the_limit_are_refused_at_once()
     {
         await using var control = await FakeControlPlane.StartAsync();
@@ -172,10 +189,12 @@ public sealed class OnNodeLinkTests : IDisposable
         return link;
     }
 
-    private NodeLink Make(Uri address, string token = "right-token") => new(
+    private NodeLink Make(Uri address, string token = "right-token") => Make(address, () => new Secret(token));
+
+    private NodeLink Make(Uri address, Func<Secret> token) => new(
         new NodeLinkOptions
         {
-            ControlPlane = address, Token = new Secret(token), Hostname = "box", Role = NodeRole.Worker, Region = "eu",
+            ControlPlane = address, Token = token, Hostname = "box", Role = NodeRole.Worker, Region = "eu",
             Capacity = new NodeCapacity(2000, 1 << 30), Version = "0.1.0", StateFolder = _folder.Path, Heartbeat = TimeSpan.FromMilliseconds(300),
         },
         _metrics, TimeProvider.System, _log);

@@ -5,7 +5,7 @@ namespace Groundcrew.Journal.Tests;
 
 /// <summary>
 /// A small file system of one test, which can be made read-only in a way that holds for root too. Needs root, for it is
-/// mounted; <see cref="TryMake"/> gives null elsewhere.
+/// mounted: <see cref="TryMake"/> gives null without root, and throws when root cannot mount.
 /// </summary>
 public sealed class SmallDisk : IDisposable
 {
@@ -18,10 +18,14 @@ public sealed class SmallDisk : IDisposable
     public static SmallDisk? TryMake(string size)
     {
         var folder = new TempFolder();
-        if (Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder.Path))
-            return new SmallDisk(folder);
-        folder.Dispose();
-        return null;
+        if (!Environment.IsPrivilegedProcess)
+        {
+            folder.Dispose();
+            return null;
+        }
+        if (!Run("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder.Path))
+            throw new InvalidOperationException("Root cannot mount a tmpfs here: the tests of full and read-only disks need it.");
+        return new SmallDisk(folder);
     }
 
     public void MakeReadOnly()

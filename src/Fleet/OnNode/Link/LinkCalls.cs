@@ -21,6 +21,7 @@ internal sealed class LinkCalls : IDisposable
     private readonly NodeLinkOptions _options;
     private readonly TimeProvider _clock;
     private readonly HttpClient _http;
+    private volatile Secret? _token;
 
     public LinkCalls(NodeLinkOptions options, TimeProvider clock, Func<HttpMessageHandler>? handlers)
     {
@@ -79,23 +80,26 @@ internal sealed class LinkCalls : IDisposable
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, TimeSpan limit, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _options.Token.Reveal());
         using var timer = new CancellationTokenSource(limit, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellation);
         try
         {
+            var token = _token ??= _options.Token();
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Reveal());
             var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             if (response.IsSuccessStatusCode)
                 return response;
             var status = response.StatusCode;
             response.Dispose();
+            if (status == HttpStatusCode.Unauthorized)
+                Interlocked.CompareExchange(ref _token, null, token);
             throw new LinkException($"{method} {path} was answered {(int)status}. {Advice(status)}".TrimEnd(), status);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
             throw new LinkException($"{method} {path} was not answered within {Quantity.Format(limit)}.", null, e);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException)
         {
             throw new LinkException($"{method} {_options.ControlPlane}{path.TrimStart('/')} failed: {e.Message}", null, e);
         }

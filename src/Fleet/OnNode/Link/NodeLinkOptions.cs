@@ -8,8 +8,11 @@ public sealed record NodeLinkOptions
     /// <summary>Where the control plane answers, such as <c>http://127.0.0.1:8080</c>.</summary>
     public required Uri ControlPlane { get; init; }
 
-    /// <summary>Sent as <c>Authorization: Bearer</c> (RFC 6750, section 2.1).</summary>
-    public required Secret Token { get; init; }
+    /// <summary>
+    /// Sent as <c>Authorization: Bearer</c> (RFC 6750, section 2.1). Asked at the first call, and again after each 401, so
+    /// that a token that was replaced needs no restart. May throw <see cref="IOException"/>; the call then fails and is tried again.
+    /// </summary>
+    public required Func<Secret> Token { get; init; }
 
     /// <summary>The machine; unique together with the role.</summary>
     public required string Hostname { get; init; }
