@@ -85,7 +85,7 @@ public sealed class FleetTroubleTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_stop_waits_for_the_word_of_every_living_edge_and_a_busy_edge_for_the_drain_time()
+    public async Task A_stop_waits_for_the_word_of_every_edge_and_a_busy_edge_for_the_drain_time()
     {
         var slow = await _world.Fleet.AddEdgeAsync("e2");
         var first = await _world.DeployAsync();
@@ -102,7 +102,7 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         await slow.LoadAsync(busy, 1);
         await slow.ThawAsync();
         await _world.EndAsync(stop.Id);
-        Assert.Contains((await _world.Plane.Operations.LinesAsync(stop.Id, Ct)).Select(l => l.Text), t => t.Contains("passed with requests in flight", StringComparison.Ordinal));
+        Assert.Contains((await _world.Plane.Operations.LinesAsync(stop.Id, Ct)).Select(l => l.Text), t => t.Contains("passed before every edge confirmed", StringComparison.Ordinal));
         Assert.Empty(_world.Fleet.Workers.SelectMany(w => w.Of(first.Label)));
     }
 
@@ -114,6 +114,7 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         dying.Die();
         var second = await _world.DeployAsync();
         Assert.Equal(DeploymentStatus.Active, second.Status);
+        Assert.Contains((await _world.Plane.Operations.LinesAsync(second.Operation, Ct)).Select(l => l.Text), t => t.Contains("edge e2 is silent", StringComparison.Ordinal));
         dying.ComeBack();
         await Eventually.TrueAsync(() => dying.Table.Routes.Any(r => r.Deployment == second.Label), "the edge that came back serves the newest table");
     }

@@ -79,7 +79,7 @@ public sealed class StartTroubleJourneys(UnstartedPlatform platform) : IClassFix
         var up = Expect.Code(8, await platform.UpAsync());
         Assert.Contains($"port {platform.EdgePort} is taken", up.Error, StringComparison.Ordinal);
         Assert.Contains($"(pid {Environment.ProcessId})", up.Error, StringComparison.Ordinal);
-        Assert.True(platform.ProcessOf("control") ?.IsAlive() != true);
+        Assert.True(platform.ProcessOf("control")?.IsAlive() != true);
         owner.Stop();
         Console.WriteLine("journey: a port in use is named with its owner");
     }
