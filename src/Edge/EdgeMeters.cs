@@ -5,10 +5,11 @@ namespace Groundcrew.Edge;
 /// <summary>The edge's metrics. Series are looked up when a table is made ready, never by a request. Thread-safe.</summary>
 internal sealed class EdgeMeters
 {
-    private static readonly double[] Buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+    private static readonly double[] Buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
     private readonly Metric _requests;
     private readonly Metric _byService;
     private readonly Metric _duration;
+    private readonly Metric _outcomes;
     private readonly Metric _tables;
     private readonly Metric.Series _inFlight;
     private readonly Metric.Series _noRoute;
@@ -18,10 +19,12 @@ internal sealed class EdgeMeters
     public EdgeMeters(MetricRegistry metrics)
     {
         _requests = metrics.Counter("groundcrew_edge_requests_total", "Requests by the status that the client saw; 499 when it left first.",
-            "org", "project", "deployment", "status");
+            "org", "project", "route", "deployment", "status");
         _byService = metrics.Counter("http_requests_total", "Requests of a service (project and organization) by status.", "service", "status");
         _duration = metrics.Histogram("groundcrew_edge_request_duration_seconds",
-            "From the first byte of a request to the last of its response; upgraded connections are left out.", Buckets, "org", "project");
+            "From the first byte of a request to the last of its response; upgraded connections are left out.", Buckets, "org", "project", "route", "deployment");
+        _outcomes = metrics.Counter("groundcrew_edge_outcomes_total", "Requests by how they ended: the side and the stage of each failure.",
+            "org", "project", "deployment", "outcome");
         _tables = metrics.Counter("groundcrew_edge_tables_total", "Route tables that were offered, by what became of them.", "outcome");
         _inFlight = metrics.Gauge("groundcrew_edge_requests_in_flight", "Requests and upgraded connections that are open now.").With();
         _noRoute = metrics.Counter("groundcrew_edge_no_route_total", "Requests for a host that no route names.").With();
@@ -50,16 +53,38 @@ internal sealed class EdgeMeters
         _ => throw new System.Diagnostics.UnreachableException(),
     }).Add();
 
-    /// <summary>A deployment left the table for good: its series would only fill the metric.</summary>
-    public void Forget(string deployment) => _requests.Remove("deployment", deployment);
+    /// <summary>A deployment left the table for good: its series would only fill the metrics.</summary>
+    public void Forget(string deployment)
+    {
+        _requests.Remove("deployment", deployment);
+        _duration.Remove("deployment", deployment);
+        _outcomes.Remove("deployment", deployment);
+    }
 
-    public Metric.Series DurationOf(Route route) => _duration.With(route.Org, route.Project);
-
-    public StatusCounters RequestsOf(Route route)
+    /// <summary>What is counted of a deployment under a route.</summary>
+    public BackendMeters Of(Route route, string deployment)
     {
         var service = $"{route.Project}-{route.Org}";
-        return new StatusCounters(status =>
-            (_requests.With(route.Org, route.Project, route.Deployment, status), _byService.With(service, status)));
+        var name = route.Path == "/" ? route.Host : route.Host + route.Path;
+        return new BackendMeters(
+            new StatusCounters(status => (_requests.With(route.Org, route.Project, name, deployment, status), _byService.With(service, status))),
+            _duration.With(route.Org, route.Project, name, deployment),
+            outcome => _outcomes.With(route.Org, route.Project, deployment, outcome.Word()));
+    }
+}
+
+/// <summary>What is counted of a deployment under a route. Thread-safe, without a lock.</summary>
+internal sealed class BackendMeters(StatusCounters requests, Metric.Series duration, Func<Outcome, Metric.Series> outcomes)
+{
+    private readonly Metric.Series?[] _outcomes = new Metric.Series?[Enum.GetValues<Outcome>().Length];
+
+    public void Count(int status, Outcome outcome, double? seconds)
+    {
+        requests.Count(status);
+        // Looked up twice at worst: the registry gives both the same series.
+        (_outcomes[(int)outcome] ??= outcomes(outcome)).Add();
+        if (seconds is { } took)
+            duration.Observe(took);
     }
 }
 

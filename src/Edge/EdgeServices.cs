@@ -30,7 +30,9 @@ public static class EdgeServices
         services.AddSingleton<Upstream>();
         services.AddSingleton<AccessLog>();
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
+        services.AddSingleton<Admission>();
         services.AddSingleton<EdgeProxy>();
+        services.AddSingleton<FullPath>();
         services.AddSingleton<StatusDoor>();
         services.AddRouting();
         services.Configure<KestrelServerOptions>(Limit);
@@ -44,8 +46,8 @@ public static class EdgeServices
     /// <summary>Ends the pipeline of the traffic port: every request that comes here is routed by its host.</summary>
     public static void MapEdge(this IApplicationBuilder app)
     {
-        var proxy = app.ApplicationServices.GetRequiredService<EdgeProxy>();
-        app.Run(proxy.ServeAsync);
+        var path = app.ApplicationServices.GetRequiredService<FullPath>();
+        app.Run(path.ServeAsync);
     }
 
     /// <summary>

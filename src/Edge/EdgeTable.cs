@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Edge;
@@ -66,27 +65,33 @@ public sealed class EdgeTable
     }
 
     /// <summary>
-    /// Claims a target for a request, which must give it back with <see cref="TargetState.Leave"/>. False when there is
-    /// no route (<paramref name="route"/> is null) or the route has no target that was not tried.
+    /// Claims a target for a request, which must give it back with <see cref="Exchange.Release"/>. False when there is
+    /// no route (it is then null) or no target that was not tried.
     /// </summary>
-    internal bool TryClaim(
-        ReadOnlySpan<char> host, ReadOnlySpan<TargetState?> tried, out RouteState? route, [NotNullWhen(true)] out TargetState? target)
+    internal bool TryClaim(Exchange exchange)
     {
         var now = _clock.GetTimestamp();
         while (true)
         {
-            route = Volatile.Read(ref _current).Find(host);
-            target = route?.Pick(tried, now);
-            if (target is null)
+            if (Find(exchange) is not { } route)
+                return false;
+            var backend = route.Draw(exchange);
+            exchange.Backend = backend;
+            if (backend.Pick(exchange.Tried, now) is not { } target)
                 return false;
             // A target is retired only after a table without it is in place, so a second look sees that table.
-            if (target.TryEnter())
-                return true;
+            if (!target.TryEnter())
+                continue;
+            exchange.Claimed(target);
+            return true;
         }
     }
 
-    /// <summary>The route of a host, whether or not it has a target.</summary>
-    internal RouteState? Find(ReadOnlySpan<char> host) => Volatile.Read(ref _current).Find(host);
+    /// <summary>Finds the route of a request and notes it there; null when there is none.</summary>
+    internal RouteState? Find(Exchange exchange) => exchange.Route = Volatile.Read(ref _current).Find(exchange);
+
+    /// <summary>Whether any route has a host.</summary>
+    internal bool Knows(ReadOnlySpan<char> host) => Volatile.Read(ref _current).Knows(host);
 
     private ApplyOutcome ApplyOne(RouteTable table)
     {
@@ -126,7 +131,7 @@ public sealed class EdgeTable
         lock (_gate)
         {
             var targets = new HashSet<TargetState>();
-            var routes = table.Routes.Select(r => new RouteState(r, [.. r.Targets.Select(t => StateOf(t, targets))], _meters)).ToList();
+            var routes = table.Routes.Select(r => StateOf(r, targets)).ToList();
             var (before, named) = (_current.Targets, _current.Table?.Routes);
             Volatile.Write(ref _current, new Snapshot(table, digest, routes, targets));
             foreach (var target in before.Where(t => !targets.Contains(t)))
@@ -134,11 +139,23 @@ public sealed class EdgeTable
                 target.Retire();
                 _retired.Add(target);
             }
-            foreach (var gone in (named ?? []).Select(r => r.Deployment).Except(table.Routes.Select(r => r.Deployment)))
+            foreach (var gone in Deployments(named ?? []).Except(Deployments(table.Routes)))
                 _meters.Forget(gone);
             Forget();
         }
         Changed.Set();
+    }
+
+    private static IEnumerable<string> Deployments(IReadOnlyList<Route> routes) =>
+        routes.SelectMany(r => r.Split.Select(s => s.Deployment).Prepend(r.Deployment));
+
+    private RouteState StateOf(Route route, HashSet<TargetState> targets)
+    {
+        BackendState Backend(string deployment, int percent, IReadOnlyList<Target> of) => new(
+            deployment, percent, (route.Policy ?? RoutePolicy.Default).Balance, [.. of.Select(t => StateOf(t, targets))], _meters.Of(route, deployment));
+
+        return new RouteState(
+            route, Backend(route.Deployment, 0, route.Targets), [.. route.Split.Select(s => Backend(s.Deployment, s.Percent, s.Targets))]);
     }
 
     private TargetState StateOf(Target target, HashSet<TargetState> targets)

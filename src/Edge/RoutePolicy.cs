@@ -9,6 +9,9 @@ public sealed record RoutePolicy
     /// <summary>What holds where a route says nothing.</summary>
     public static readonly RoutePolicy Default = new();
 
+    /// <summary>The HTTP version that targets are spoken to in. gRPC needs <see cref="TargetProtocol.Http2"/>.</summary>
+    public TargetProtocol Protocol { get; init; }
+
     /// <summary>How a target is chosen.</summary>
     public Balance Balance { get; init; } = Balance.LeastRequests;
 
@@ -59,6 +62,16 @@ public sealed record RoutePolicy
 
     /// <summary>Whether a client stays with the deployment that a weighted split gave it; null for no.</summary>
     public StickyPolicy? Sticky { get; init; }
+}
+
+/// <summary>The HTTP version that targets are spoken to in, always without TLS.</summary>
+public enum TargetProtocol
+{
+    /// <summary>HTTP/1.1.</summary>
+    Http1,
+
+    /// <summary>HTTP/2 with prior knowledge (RFC 9113, section 3.3).</summary>
+    Http2,
 }
 
 /// <summary>How a target is chosen among those that are well.</summary>

@@ -7,10 +7,17 @@ namespace Groundcrew.Edge;
 /// </summary>
 /// <param name="Generation">Grows with each change; from 1. An older table is refused (invariant 5).</param>
 /// <param name="Platform">The control plane's store that made it. The edge keeps the first it met and refuses any other.</param>
-/// <param name="Routes">One for each host.</param>
-public sealed record RouteTable(long Generation, Guid Platform, IReadOnlyList<Route> Routes);
+/// <param name="Routes">One for each host, path and match.</param>
+public sealed record RouteTable(long Generation, Guid Platform, IReadOnlyList<Route> Routes)
+{
+    /// <summary>Answers that prove to a certificate authority that a host is ours (RFC 8555, section 8.3).</summary>
+    public IReadOnlyList<HttpChallenge> Challenges { get; init; } = [];
+}
 
-/// <summary>Where the traffic of one host goes.</summary>
+/// <summary>
+/// Where the traffic of one host goes, or of a path below it. Of the routes of a host the longest path that fits is
+/// taken, and of these one whose match fits before the one without.
+/// </summary>
 /// <param name="Host">The whole host name in lower case, without a port: a deployment's or a customer's own (ZW-67). It is looked up whole and never parsed (T-40).</param>
 /// <param name="Org">The organization, for metrics and the access log.</param>
 /// <param name="Project">The project.</param>
@@ -20,18 +27,44 @@ public sealed record RouteTable(long Generation, Guid Platform, IReadOnlyList<Ro
 public sealed record Route(
     string Host, string Org, string Project, string Environment, string Deployment, IReadOnlyList<Target> Targets)
 {
-    /// <summary>The longest activity timeout.</summary>
-    public static readonly TimeSpan MaxActivityTimeout = TimeSpan.FromDays(1);
+    /// <summary>The path that it begins at, such as <c>/api</c>: it fits <c>/api</c> and <c>/api/x</c>, and not <c>/apix</c>.</summary>
+    public string Path { get; init; } = "/";
 
-    /// <summary>
-    /// How long nothing at all may move, in either direction, before a request is ended: 504 when the answer has not
-    /// begun. Every byte begins the time anew, so streams and upgrades live as long as they are used.
-    /// </summary>
-    public TimeSpan ActivityTimeout { get; init; } = TimeSpan.FromSeconds(100);
+    /// <summary>What a request must carry, for previews; null for nothing.</summary>
+    public RouteMatch? Match { get; init; }
+
+    /// <summary>Other deployments that take a share of the traffic; the rest goes to <see cref="Deployment"/>.</summary>
+    public IReadOnlyList<Share> Split { get; init; } = [];
+
+    /// <summary>How its traffic is treated; null for <see cref="RoutePolicy.Default"/>.</summary>
+    public RoutePolicy? Policy { get; init; }
 }
+
+/// <summary>What a request must carry to take a route: exactly one of header and cookie.</summary>
+/// <param name="Value">The value, compared exactly.</param>
+public sealed record RouteMatch(string Value)
+{
+    /// <summary>The header's name.</summary>
+    public string? Header { get; init; }
+
+    /// <summary>The cookie's name.</summary>
+    public string? Cookie { get; init; }
+}
+
+/// <summary>A deployment that takes a share of a route's traffic.</summary>
+/// <param name="Deployment">Its label.</param>
+/// <param name="Percent">How much, 1 to 100; the shares of a route sum to at most 100.</param>
+/// <param name="Targets">Its instances.</param>
+public sealed record Share(string Deployment, int Percent, IReadOnlyList<Target> Targets);
 
 /// <summary>One instance that may take traffic.</summary>
 /// <param name="InstanceId">The instance.</param>
-/// <param name="Address">Host and port, such as <c>127.0.0.1:20001</c> or <c>[::1]:20001</c>; plain HTTP/1.1.</param>
+/// <param name="Address">Host and port, such as <c>127.0.0.1:20001</c> or <c>[::1]:20001</c>; plain HTTP, of the version that the policy names.</param>
 /// <param name="Region">The region's code.</param>
 public sealed record Target(Guid InstanceId, string Address, string Region);
+
+/// <summary>What is answered at <c>/.well-known/acme-challenge/TOKEN</c> of a host.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Token">The token.</param>
+/// <param name="Answer">The key authorization.</param>
+public sealed record HttpChallenge(string Host, string Token, string Answer);

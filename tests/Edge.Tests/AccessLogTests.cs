@@ -103,6 +103,6 @@ public sealed class AccessLogTests : IDisposable
         Assert.All(files, f => Assert.Equal(DurableFiles.Private, File.GetUnixFileMode(f)));
     }
 
-    private static AccessRecord Record(string id) => new(
-        DateTimeOffset.UnixEpoch, id, "a.example", "GET", "/", 200, TimeSpan.FromMilliseconds(1), null, null, null, null, 1, null);
+    private static AccessRecord Record(string id) =>
+        new(new FakeExchange("a.example") { RequestId = id }, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(1), null, 200);
 }

@@ -85,7 +85,7 @@ public sealed class ForwardingTests : IDisposable
     {
         await using var silent = await Instance.StartAsync(async c => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, c.RequestAborted));
         await using var edge = await EdgeHost.StartAsync(_folder.Path);
-        edge.Table.Apply(Of(1, Route(Host, silent.Target) with { ActivityTimeout = TimeSpan.FromMilliseconds(300) }));
+        edge.Table.Apply(Of(1, Route(Host, silent.Target).Idling(TimeSpan.FromMilliseconds(300))));
 
         Assert.Equal(HttpStatusCode.GatewayTimeout, (await edge.GetAsync(Host)).Status);
         Assert.Equal(1, silent.Seen);
@@ -162,7 +162,9 @@ public sealed class ForwardingTests : IDisposable
         Assert.Equal("abc-123", seen["X-Request-Id"]);
         Assert.Equal("Bearer t", seen.Authorization);
         Assert.Equal("a=b", seen.Cookie);
-        foreach (var gone in new[] { "Forwarded", "X-Real-IP", "X-Forwarded-Port", "X-Mine", "Proxy-Authorization", "TE" })
+        Assert.Equal($"for=127.0.0.1;host=\"{Host}:8000\";proto=http", seen["Forwarded"]);
+        Assert.Equal("1.1 groundcrew", seen["Via"]);
+        foreach (var gone in new[] { "X-Real-IP", "X-Forwarded-Port", "X-Mine", "Proxy-Authorization", "TE" })
             Assert.False(seen.ContainsKey(gone), $"{gone} of {string.Join(" | ", seen)}");
         Assert.Contains("X-Own: kept", response, StringComparison.Ordinal);
         Assert.DoesNotContain("X-Hop", response, StringComparison.Ordinal);

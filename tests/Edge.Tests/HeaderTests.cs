@@ -12,7 +12,7 @@ public sealed class HeaderTests
     public void Fields_meant_for_this_hop_only_are_removed(string connection)
     {
         var headers = new HeaderDictionary { ["X-Mine"] = "1", ["Kept"] = "2", ["Host"] = "a.example" };
-        ClientHeaders.RemoveHopByHop(headers, connection);
+        RequestFields.RemoveHopByHop(headers, connection);
 
         Assert.Equal(["Host", "Kept"], headers.Keys.Order());
     }
@@ -26,7 +26,7 @@ public sealed class HeaderTests
         {
             ["Host"] = "a.example", ["Content-Length"] = "1", ["Transfer-Encoding"] = "chunked", ["TE"] = "trailers", ["Upgrade"] = "websocket",
         };
-        ClientHeaders.RemoveHopByHop(headers, connection);
+        RequestFields.RemoveHopByHop(headers, connection);
 
         Assert.Equal(5, headers.Count);
     }

@@ -83,7 +83,7 @@ public sealed class RoutingTests : IDisposable
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(2), response.Headers.RetryAfter?.Delta);
-        Assert.Equal(1, edge.Metric("""groundcrew_edge_requests_total{org="acme",project="web",deployment="web-a7x9k2m-acme",status="503"}"""));
+        Assert.Equal(1, edge.Metric("""groundcrew_edge_requests_total{org="acme",project="web",route="app.example.org",deployment="web-a7x9k2m-acme",status="503"}"""));
     }
 
     [Fact]
@@ -108,6 +108,6 @@ public sealed class RoutingTests : IDisposable
         var metrics = await edge.Status.GetStringAsync("/metrics", stop);
         Assert.Contains("groundcrew_edge_table_generation 7", metrics, StringComparison.Ordinal);
         Assert.Contains("""http_requests_total{service="web-acme",status="200"} 1""", metrics, StringComparison.Ordinal);
-        Assert.Contains("""groundcrew_edge_request_duration_seconds_count{org="acme",project="web"} 1""", metrics, StringComparison.Ordinal);
+        Assert.Contains("""groundcrew_edge_request_duration_seconds_count{org="acme",project="web",route="app.example.org",deployment="web-a7x9k2m-acme"} 1""", metrics, StringComparison.Ordinal);
     }
 }

@@ -50,12 +50,12 @@ public sealed class TableTests : IDisposable
     public void The_last_table_serves_after_a_restart_and_still_refuses_older_ones()
     {
         var target = Dead();
-        var route = Route("five.example", target) with { ActivityTimeout = TimeSpan.FromSeconds(7) };
+        var route = Route("five.example", target).Idling(TimeSpan.FromSeconds(7));
         Open().Apply(Of(5, route));
 
         var table = Open();
         Assert.Equal(5, table.Status().Generation);
-        Assert.Equal(TimeSpan.FromSeconds(7), table.Find("five.example")!.Route.ActivityTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(7), table.Find("five.example")!.Policy.Time.Idle);
         Assert.True(table.TryClaim("five.example", [], out _, out var claimed));
         Assert.Equal(target.Address, claimed.Address);
         Assert.Equal(new ApplyOutcome.RefusedOlder(5), table.Apply(Of(4)));
@@ -65,12 +65,12 @@ public sealed class TableTests : IDisposable
     [Fact]
     public void A_table_survives_the_wire_unchanged()
     {
-        var table = Of(3, Route("a.example", Dead(), Dead()) with { ActivityTimeout = TimeSpan.FromMinutes(2) });
+        var table = Of(3, Route("a.example", Dead(), Dead()).Idling(TimeSpan.FromMinutes(2)));
         var text = JsonSerializer.Serialize(table, Json.Options);
 
         var back = JsonSerializer.Deserialize<RouteTable>(text, Json.Options);
         Assert.Equal(text, JsonSerializer.Serialize(back, Json.Options));
-        Assert.Equal(TimeSpan.FromMinutes(2), back!.Routes[0].ActivityTimeout);
+        Assert.Equal(TimeSpan.FromMinutes(2), back!.Routes[0].Policy!.Time.Idle);
         Assert.Contains("\"instanceId\"", text, StringComparison.Ordinal);
     }
 
@@ -86,7 +86,7 @@ public sealed class TableTests : IDisposable
             Route("twice.example"), Route("twice.example"),
             Route("targets.example", target, target, target with { Address = "nowhere" }, target with { Address = "127.0.0.1:0" },
                 target with { Address = "http://x:80" }, target with { Address = "::1:80" }, target with { InstanceId = Guid.Empty }, null!),
-            Route("names.example") with { Org = "Acme!", Deployment = "a b", ActivityTimeout = TimeSpan.Zero },
+            Route("names.example") with { Org = "Acme!", Deployment = "a b", Path = "x" },
             Route("null.example") with { Targets = null! },
             null!,
         ]);
@@ -100,7 +100,7 @@ public sealed class TableTests : IDisposable
                 "duplicate-target routes[8].targets[1]", "bad-address routes[8].targets[2].address",
                 "bad-address routes[8].targets[3].address", "bad-address routes[8].targets[4].address",
                 "bad-address routes[8].targets[5].address", "missing routes[8].targets[6].instanceId", "missing routes[8].targets[7]",
-                "bad-name routes[9].org", "bad-name routes[9].deployment", "bad-duration routes[9].activityTimeout",
+                "bad-path routes[9].path", "bad-name routes[9].org", "bad-name routes[9].deployment",
                 "missing routes[10].targets", "missing routes[11]",
             ],
             refused.Problems.Select(p => $"{p.Code} {p.Path}"));
@@ -181,10 +181,10 @@ public sealed class TableTests : IDisposable
     [Fact]
     public void A_file_of_a_newer_version_is_set_aside_with_the_version_named()
     {
-        File.WriteAllText(_folder["routes.json"], """{"version":2,"sha256":"","table":{}}""");
+        File.WriteAllText(_folder["routes.json"], """{"version":3,"sha256":"","table":{}}""");
 
         Assert.Null(Open().Current);
-        Assert.Contains("version 2", Assert.Single(_signals.All).Message, StringComparison.Ordinal);
+        Assert.Contains("version 3", Assert.Single(_signals.All).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class TableTests : IDisposable
 
         Assert.Empty(_signals.All);
         Assert.Equal(42, table.Current!.Generation);
-        Assert.Equal(File.ReadAllBytes(_folder["routes.json"]), RouteTableFile.Encode(table.Current).Content);
+        Assert.Equal(TimeSpan.FromSeconds(100), table.Find("app.example.org")!.Policy.Time.Idle);
     }
 
     private EdgeTable Open(DurableFiles? files = null) =>

@@ -3,34 +3,32 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using Groundcrew.Bedrock;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace Groundcrew.Edge;
 
-/// <summary>The edge's own words when no instance can answer, in the form that the client accepts.</summary>
-internal static class Answer
+/// <summary>An answer of the edge's own: what a path that carries requests sends for it.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="ContentType">The type of <paramref name="Body"/>.</param>
+/// <param name="Body">The body.</param>
+internal sealed record Answer(int Status, string ContentType, byte[] Body)
 {
-    /// <summary>Sends <paramref name="status"/> with one sentence of why.</summary>
-    public static async Task SendAsync(HttpContext context, int status, string code, string sentence, string requestId)
+    /// <summary>Further headers.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>One sentence of why nothing better can be answered, in the form that the client accepts.</summary>
+    public static Answer Of(Exchange exchange, int status, string code, string sentence, params IReadOnlyList<KeyValuePair<string, string>> headers)
     {
-        var response = context.Response;
         var title = ReasonPhrases.GetReasonPhrase(status);
-        var accept = context.Request.Headers.Accept.ToString();
-        var (type, body) = accept switch
+        var (type, body) = exchange.Header("Accept") switch
         {
-            _ when accept.Contains("json", StringComparison.OrdinalIgnoreCase) => (MediaTypeNames.Application.ProblemJson,
-                JsonSerializer.Serialize(new { type = "about:blank", title, status, detail = sentence, code, requestId }, Json.Options)),
-            _ when accept.Contains("text/html", StringComparison.OrdinalIgnoreCase) => ("text/html; charset=utf-8", Page(status, title, sentence, requestId)),
-            _ => ("text/plain; charset=utf-8", $"{status} {title}: {sentence} (request {requestId})\n"),
+            { } accept when accept.Contains("json", StringComparison.OrdinalIgnoreCase) => (MediaTypeNames.Application.ProblemJson,
+                JsonSerializer.Serialize(new { type = "about:blank", title, status, detail = sentence, code, exchange.RequestId }, Json.Options)),
+            { } accept when accept.Contains("text/html", StringComparison.OrdinalIgnoreCase) =>
+                ("text/html; charset=utf-8", Page(status, title, sentence, exchange.RequestId)),
+            _ => ("text/plain; charset=utf-8", $"{status} {title}: {sentence} (request {exchange.RequestId})\n"),
         };
-        var bytes = Encoding.UTF8.GetBytes(body);
-        response.StatusCode = status;
-        response.ContentType = type;
-        response.ContentLength = bytes.Length;
-        response.Headers.CacheControl = "no-store";
-        response.Headers[ClientHeaders.RequestId] = requestId;
-        await response.Body.WriteAsync(bytes, context.RequestAborted);
+        return new Answer(status, type, Encoding.UTF8.GetBytes(body)) { Headers = headers };
     }
 
     private static string Page(int status, string title, string sentence, string requestId) =>

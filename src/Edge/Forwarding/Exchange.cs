@@ -1,79 +1,138 @@
 using System.Net;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Net.Http.Headers;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
 
 /// <summary>
-/// One request on its way: what was chosen for it so far, and how its headers cross the edge. Belongs to its request.
+/// One request on its way and all that was chosen for it: what routing, limits, records and metrics need to know, and
+/// what they may do, whichever path carries it. Belongs to its request; a path that carries many, one after another,
+/// uses it again.
 /// </summary>
-internal sealed class Exchange(string requestId) : HttpTransformer
+internal abstract class Exchange
 {
     private TargetState?[] _tried = [];
-    private bool _upgraded;
 
-    public string RequestId => requestId;
+    /// <summary>The request's method, in upper case as it came.</summary>
+    public abstract string Method { get; }
+
+    /// <summary>The host as the client named it, with its port.</summary>
+    public abstract string Host { get; }
+
+    /// <summary>The path, decoded as the full path decodes it, without the query.</summary>
+    public abstract string Path { get; }
+
+    /// <summary>Path and query as they came, for a redirect.</summary>
+    public abstract string PathAndQuery { get; }
+
+    /// <summary>Whose connection it is; null for a Unix socket.</summary>
+    public abstract IPAddress? Remote { get; }
+
+    public abstract bool IsTls { get; }
+
+    /// <summary>The length of the body: 0 for none, null when it is not said beforehand.</summary>
+    public abstract long? BodyLength { get; }
+
+    /// <summary>Whether the answer has begun, so that no other can be given.</summary>
+    public abstract bool HasStarted { get; }
+
+    /// <summary>Fires when the client is gone.</summary>
+    public abstract CancellationToken Left { get; }
+
+    /// <summary>The status that the client saw, or would have.</summary>
+    public abstract int Status { get; }
+
+    /// <summary>Bytes of the answer's body that were sent; null when that is not known.</summary>
+    public abstract long? BytesSent { get; }
+
+    /// <summary>The client's address: <see cref="Remote"/>, or what a trusted proxy says.</summary>
+    public IPAddress? Client { get; set; }
+
+    public string RequestId { get; set; } = "";
 
     public RouteState? Route { get; set; }
+
+    /// <summary>The deployment that was drawn for it, of those of the route.</summary>
+    public BackendState? Backend { get; set; }
 
     /// <summary>The target that has or had the request last.</summary>
     public TargetState? Target { get; private set; }
 
     public int Attempts { get; private set; }
 
-    /// <summary>Whether the connection became an upgraded one, such as a WebSocket.</summary>
-    public bool WasUpgraded { get; private set; }
+    public Outcome Outcome { get; set; }
 
-    /// <summary>How forwarding ended.</summary>
-    public ForwarderError Error { get; set; }
+    /// <summary>When it began, as a timestamp of the clock.</summary>
+    public long StartedAt { get; private set; }
+
+    /// <summary>When the target that answered was given the request, and when the head of its answer came; 0 before.</summary>
+    public long SentAt { get; protected set; }
+
+    public long AnsweredAt { get; protected set; }
+
+    /// <summary>Whether the connection became an upgraded one, such as a WebSocket.</summary>
+    public bool WasUpgraded { get; protected set; }
 
     /// <summary>The targets that were offered the request and failed.</summary>
     public ReadOnlySpan<TargetState?> Tried => _tried;
 
-    public void Begin(TargetState target)
+    /// <summary>The host's name alone: without the port and the root dot. It is looked up whole (T-40).</summary>
+    public ReadOnlySpan<char> HostName
+    {
+        get
+        {
+            var host = Host.AsSpan();
+            var colon = host.LastIndexOf(':');
+            if (colon >= 0 && host[colon..].IndexOf(']') < 0)
+                host = host[..colon];
+            return host is [.., '.'] ? host[..^1] : host;
+        }
+    }
+
+    /// <summary>The first value of a header; null when there is none.</summary>
+    public abstract string? Header(string name);
+
+    /// <summary>Idempotent (RFC 9110, section 9.2.2) and without a body that could be half gone.</summary>
+    public bool IsHarmlessTwice => BodyLength == 0 && Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
+
+    /// <summary>Offers the request to <see cref="Target"/>, and carries its answer to the client.</summary>
+    public abstract ValueTask<Outcome> SendAsync();
+
+    /// <summary>Sends an answer of the edge's own.</summary>
+    public abstract ValueTask AnswerAsync(Answer answer);
+
+    /// <summary>Begins, or begins anew with the next request of a connection.</summary>
+    protected void Begin(long now)
+    {
+        (StartedAt, SentAt, AnsweredAt, Attempts) = (now, 0, 0, 0);
+        (Route, Backend, Target, Client, WasUpgraded, Outcome) = (null, null, null, Remote, false, Outcome.Served);
+        if (_tried.Length > 0)
+            _tried = [];
+    }
+
+    /// <summary>A target was claimed for it.</summary>
+    public void Claimed(TargetState target)
     {
         Target = target;
         Attempts++;
     }
 
     /// <summary>Gives the claim back, whatever happened.</summary>
-    public void End()
-    {
-        if (_upgraded)
-            Target!.EndUpgrade();
-        _upgraded = false;
-        Target!.Leave();
-    }
+    public void Release() => Target!.Leave();
 
     /// <summary>Remembers that the target failed, so that the next one is another.</summary>
     public void Exclude() => _tried = [.. _tried, Target];
 
-    /// <inheritdoc/>
-    public override async ValueTask TransformRequestAsync(
-        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    /// <summary>The value of a cookie (RFC 6265, section 4.2); null when there is none.</summary>
+    public string? Cookie(string name)
     {
-        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-        proxyRequest.RequestUri = RequestTarget.For(httpContext, destinationPrefix);
-    }
-
-    /// <inheritdoc/>
-    public override async ValueTask<bool> TransformResponseAsync(
-        HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
-    {
-        if (proxyResponse is null)
-            return false;
-        Target!.Answered();
-        if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols)
+        if (Header("Cookie") is not { } cookies)
+            return null;
+        foreach (var range in cookies.AsSpan().Split(';'))
         {
-            (_upgraded, WasUpgraded) = (true, true);
-            Target.BeginUpgrade();
+            var pair = cookies.AsSpan(range).Trim();
+            var equals = pair.IndexOf('=');
+            if (equals > 0 && pair[..equals].SequenceEqual(name))
+                return pair[(equals + 1)..].ToString();
         }
-        var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
-        var headers = httpContext.Response.Headers;
-        if (proxyResponse.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection))
-            ClientHeaders.RemoveHopByHop(headers, connection.ToString());
-        headers.TryAdd(ClientHeaders.RequestId, requestId);
-        return copy;
+        return null;
     }
 }

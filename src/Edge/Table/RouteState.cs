@@ -1,5 +1,4 @@
 using System.Net;
-using Groundcrew.Bedrock;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
@@ -7,63 +6,64 @@ namespace Groundcrew.Edge;
 /// <summary>One route of the table that serves, with everything that a request needs of it ready at hand. Thread-safe.</summary>
 internal sealed class RouteState
 {
-    private readonly TargetState[] _targets;
+    private readonly BackendState[] _split;
 
-    public RouteState(Route route, TargetState[] targets, EdgeMeters meters)
+    public RouteState(Route route, BackendState main, BackendState[] split)
     {
-        Route = route;
-        _targets = targets;
-        Requests = meters.RequestsOf(route);
-        Duration = meters.DurationOf(route);
-        Forwarding = new ForwarderRequestConfig
-        {
-            ActivityTimeout = route.ActivityTimeout,
-            Version = HttpVersion.Version11,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        };
+        (Route, Main, _split) = (route, main, split);
+        Policy = route.Policy ?? RoutePolicy.Default;
+        Forwarding = ConfigOf(Policy, Policy.Time.Idle);
+        Upgrading = ConfigOf(Policy, Policy.Time.Upgraded);
     }
 
     public Route Route { get; }
 
+    public RoutePolicy Policy { get; }
+
+    /// <summary>The deployment of the route itself.</summary>
+    public BackendState Main { get; }
+
+    /// <summary>How the full path forwards a request, and one that may become an upgraded connection.</summary>
     public ForwarderRequestConfig Forwarding { get; }
 
-    public StatusCounters Requests { get; }
+    public ForwarderRequestConfig Upgrading { get; }
 
-    public Metric.Series Duration { get; }
+    /// <summary>Whether the route fits what the request carries.</summary>
+    public bool Fits(Exchange exchange) => Route.Match switch
+    {
+        null => true,
+        { Header: { } header } match => exchange.Header(header) == match.Value,
+        { Cookie: { } cookie } match => exchange.Cookie(cookie) == match.Value,
+        _ => false,
+    };
 
     /// <summary>
-    /// Two targets are drawn and the less busy one is taken ("power of two choices"); ejected ones are left out unless
-    /// all are. Null when none is left that was not <paramref name="tried"/>.
+    /// The deployment that takes the request: drawn by the shares, or the one that a sticky client has already. One that
+    /// has no target leaves its share to the route's own.
     /// </summary>
-    public TargetState? Pick(ReadOnlySpan<TargetState?> tried, long now)
+    public BackendState Draw(Exchange exchange)
     {
-        var count = _targets.Length;
-        if (count == 0)
-            return null;
-        var first = count == 1 ? 0 : Random.Shared.Next(count);
-        var second = count == 1 ? 0 : (first + 1 + Random.Shared.Next(count - 1)) % count;
-        var (a, b) = (_targets[first], _targets[second]);
-        var (goodA, goodB) = (IsGood(a, tried, now), IsGood(b, tried, now));
-        if (goodA && goodB)
-            return a.InFlight <= b.InFlight ? a : b;
-        return goodA ? a : goodB ? b : Search(first, tried, now);
-    }
-
-    private TargetState? Search(int start, ReadOnlySpan<TargetState?> tried, long now)
-    {
-        TargetState? ejected = null;
-        for (var i = 0; i < _targets.Length; i++)
+        if (_split.Length == 0)
+            return Main;
+        if (Policy.Sticky is { } sticky && exchange.Cookie(sticky.Cookie) is { } label && Named(label) is { HasTargets: true } kept)
+            return kept;
+        var drawn = Random.Shared.Next(100);
+        foreach (var backend in _split)
         {
-            var target = _targets[(start + i) % _targets.Length];
-            if (tried.Contains(target))
-                continue;
-            if (!target.IsEjected(now))
-                return target;
-            ejected ??= target;
+            if (drawn < backend.Percent)
+                return backend.HasTargets ? backend : Main;
+            drawn -= backend.Percent;
         }
-        return ejected;
+        return Main.HasTargets ? Main : Array.Find(_split, b => b.HasTargets) ?? Main;
     }
 
-    private static bool IsGood(TargetState target, ReadOnlySpan<TargetState?> tried, long now) =>
-        !target.IsEjected(now) && !tried.Contains(target);
+    private BackendState? Named(string label) =>
+        Main.Deployment == label ? Main : Array.Find(_split, b => b.Deployment == label);
+
+    private static ForwarderRequestConfig ConfigOf(RoutePolicy policy, TimeSpan idle) => new()
+    {
+        ActivityTimeout = idle,
+        Version = policy.Protocol == TargetProtocol.Http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
 }

@@ -7,6 +7,7 @@ namespace Groundcrew.Edge;
 internal static class RouteTableJudge
 {
     private const int MaxHostLength = 253;
+    private const int MaxPathLength = 1024;
 
     /// <summary>Two slugs, a nanoid and two hyphens.</summary>
     private const int MaxDeploymentLength = (2 * Slug.MaxLength) + Ids.NanoLength + 2;
@@ -21,13 +22,13 @@ internal static class RouteTableJudge
             problems.Add("missing", "platform", "The table does not say whose it is.", "Name the platform.");
         if (table.Routes is null)
             problems.Add("missing", "routes", "There is no list of routes.", "Send an empty list when nothing is routed.");
-        var hosts = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
+        var seen = new Dictionary<(string, string, RouteMatch?), int>();
         for (var i = 0; i < (table.Routes?.Count ?? 0); i++)
-            JudgeRoute(table.Routes![i], i, hosts, problems);
+            JudgeRoute(table.Routes![i], i, seen, problems);
         return problems.Problems;
     }
 
-    private static void JudgeRoute(Route? route, int index, Dictionary<string, int> hosts, ProblemList problems)
+    private static void JudgeRoute(Route? route, int index, Dictionary<(string, string, RouteMatch?), int> seen, ProblemList problems)
     {
         var path = $"routes[{index}]";
         if (route is null)
@@ -35,28 +36,41 @@ internal static class RouteTableJudge
             problems.Add("missing", path, "The route is empty.", "Leave it out.");
             return;
         }
-        JudgeHost(route.Host, index, hosts, problems);
+        JudgePlace(route, index, seen, problems);
         problems.RequireSlug($"{path}.org", route.Org);
         problems.RequireSlug($"{path}.project", route.Project);
         problems.RequireSlug($"{path}.environment", route.Environment);
-        if (!IsLabel(route.Deployment, MaxDeploymentLength))
-            problems.Add("bad-name", $"{path}.deployment", $"'{route.Deployment}' is not a deployment's label.",
-                $"Use 1 to {MaxDeploymentLength} characters of a-z, 0-9 and '-'.");
-        if (route.ActivityTimeout <= TimeSpan.Zero || route.ActivityTimeout > Route.MaxActivityTimeout)
-            problems.Add("bad-duration", $"{path}.activityTimeout", $"{route.ActivityTimeout} is no time to wait.",
-                $"Use more than 0 and at most {Quantity.Format(Route.MaxActivityTimeout)}.");
-        JudgeTargets(route.Targets, $"{path}.targets", problems);
+        JudgeDeployment(route.Deployment, route.Targets, path, problems);
+        for (var i = 0; i < route.Split.Count; i++)
+            JudgeDeployment(route.Split[i].Deployment, route.Split[i].Targets, $"{path}.split[{i}]", problems);
+        if (route.Split.Any(s => s.Percent is < 1 or > 100) || route.Split.Sum(s => s.Percent) > 100)
+            problems.Add("bad-share", $"{path}.split", "The shares are not 1 to 100 percent, or more than 100 together.", "Give each at least 1 and all at most 100.");
     }
 
-    private static void JudgeHost(string? host, int index, Dictionary<string, int> hosts, ProblemList problems)
+    private static void JudgeDeployment(string? label, IReadOnlyList<Target>? targets, string path, ProblemList problems)
     {
-        var path = $"routes[{index}].host";
-        if (host is null || host.Length > MaxHostLength || !host.Split('.').All(l => IsLabel(l, Slug.MaxLabelLength)))
-            problems.Add("bad-host", path, $"'{host}' is not a host name.",
-                "Use labels of 1 to 63 characters of a-z, 0-9 and '-', joined by dots, in lower case and without a port.");
-        else if (!hosts.TryAdd(host, index))
-            problems.Add("duplicate-host", path, $"'{host}' is routed by routes[{hosts[host]}] already.", "Route each host once.");
+        if (!IsLabel(label, MaxDeploymentLength))
+            problems.Add("bad-name", $"{path}.deployment", $"'{label}' is not a deployment's label.",
+                $"Use 1 to {MaxDeploymentLength} characters of a-z, 0-9 and '-'.");
+        JudgeTargets(targets, $"{path}.targets", problems);
     }
+
+    private static void JudgePlace(Route route, int index, Dictionary<(string, string, RouteMatch?), int> seen, ProblemList problems)
+    {
+        var path = $"routes[{index}]";
+        if (route.Path is not ['/', ..] || route.Path.Length > MaxPathLength || route.Path.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            problems.Add("bad-path", $"{path}.path", $"'{route.Path}' is not a path.", $"Begin it with '/', and use at most {MaxPathLength} visible characters.");
+        if (route.Match is { } match && (match.Header is null) == (match.Cookie is null))
+            problems.Add("bad-match", $"{path}.match", "It must name a header or a cookie, and not both.", "Name one of them.");
+        if (!IsHost(route.Host))
+            problems.Add("bad-host", $"{path}.host", $"'{route.Host}' is not a host name.",
+                "Use labels of 1 to 63 characters of a-z, 0-9 and '-', joined by dots, in lower case and without a port.");
+        else if (!seen.TryAdd((route.Host, route.Path, route.Match), index))
+            problems.Add("duplicate-host", $"{path}.host", $"'{route.Host}{route.Path}' is routed by routes[{seen[(route.Host, route.Path, route.Match)]}] already.", "Route each host and path once.");
+    }
+
+    private static bool IsHost(string? host) =>
+        host is not null && host.Length <= MaxHostLength && host.Split('.').All(l => IsLabel(l, Slug.MaxLabelLength));
 
     private static void JudgeTargets(IReadOnlyList<Target>? targets, string path, ProblemList problems)
     {

@@ -3,14 +3,13 @@ namespace Groundcrew.Edge;
 /// <summary>A table made ready to serve. Immutable; replaced as a whole.</summary>
 internal sealed class Snapshot
 {
-    private readonly Dictionary<string, RouteState>.AlternateLookup<ReadOnlySpan<char>> _byHost;
+    private readonly Dictionary<string, RouteState[]>.AlternateLookup<ReadOnlySpan<char>> _byHost;
 
     public Snapshot(RouteTable? table, string digest, IEnumerable<RouteState> routes, IReadOnlySet<TargetState> targets)
     {
         (Table, Digest, Targets) = (table, digest, targets);
-        var byHost = new Dictionary<string, RouteState>(StringComparer.OrdinalIgnoreCase);
-        foreach (var route in routes)
-            byHost.Add(route.Route.Host, route);
+        var byHost = routes.GroupBy(r => r.Route.Host, StringComparer.OrdinalIgnoreCase).ToDictionary(
+            g => g.Key, g => g.OrderByDescending(r => r.Route.Path.Length).ThenBy(r => r.Route.Match is null).ToArray(), StringComparer.OrdinalIgnoreCase);
         _byHost = byHost.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
@@ -28,6 +27,22 @@ internal sealed class Snapshot
     /// <summary>Every target of every route, once.</summary>
     public IReadOnlySet<TargetState> Targets { get; }
 
-    /// <summary>The route of a host name without port, in any case; null when there is none.</summary>
-    public RouteState? Find(ReadOnlySpan<char> host) => _byHost.TryGetValue(host, out var route) ? route : null;
+    /// <summary>The route that fits a request best; null when none does. Hosts are found in any case.</summary>
+    public RouteState? Find(Exchange exchange)
+    {
+        if (!_byHost.TryGetValue(exchange.HostName, out var routes))
+            return null;
+        foreach (var route in routes)
+            if (IsBelow(exchange.Path, route.Route.Path) && route.Fits(exchange))
+                return route;
+        return null;
+    }
+
+    /// <summary>Whether any route has the host.</summary>
+    public bool Knows(ReadOnlySpan<char> host) => _byHost.ContainsKey(host);
+
+    /// <summary>A prefix ends where a segment does.</summary>
+    private static bool IsBelow(string path, string prefix) =>
+        prefix.Length == 1
+        || (path.StartsWith(prefix, StringComparison.Ordinal) && (path.Length == prefix.Length || prefix[^1] == '/' || path[prefix.Length] == '/'));
 }

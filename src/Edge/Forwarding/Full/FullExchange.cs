@@ -1,0 +1,170 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Groundcrew.Edge;
+
+/// <summary>A request on the full path: Kestrel speaks to the client, in any version of HTTP, and YARP's forwarder to the target.</summary>
+#pragma warning disable CA1001 // The counting stream owns nothing: the server closes what it writes to.
+internal sealed class FullExchange : Exchange
+#pragma warning restore CA1001
+{
+    private readonly HttpContext _context;
+    private readonly IHttpForwarder _forwarder;
+    private readonly Upstream _upstream;
+    private readonly TimeProvider _clock;
+    private readonly Crossing _crossing;
+    private CancellationTokenSource? _answerTimer;
+    private CountingStream? _sent;
+    private bool _isPrepared;
+
+    public FullExchange(HttpContext context, IHttpForwarder forwarder, Upstream upstream, TimeProvider clock)
+    {
+        (_context, _forwarder, _upstream, _clock) = (context, forwarder, upstream, clock);
+        _crossing = new Crossing(this);
+        Begin(clock.GetTimestamp());
+        RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), clock);
+        Client = Remote;
+    }
+
+    public override string Method => _context.Request.Method;
+
+    public override string Host => _context.Request.Host.Value ?? "";
+
+    public override string Path => _context.Request.Path.Value ?? "";
+
+    public override string PathAndQuery => RequestTarget.Of(_context) ?? $"{_context.Request.Path}{_context.Request.QueryString}";
+
+    public override IPAddress? Remote => _context.Connection.RemoteIpAddress;
+
+    public override bool IsTls => _context.Request.IsHttps;
+
+    public override long? BodyLength =>
+        _context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false } ? 0 : _context.Request.ContentLength;
+
+    public override bool HasStarted => _context.Response.HasStarted;
+
+    public override CancellationToken Left => _context.RequestAborted;
+
+    public override int Status => WasUpgraded ? StatusCodes.Status101SwitchingProtocols : _context.Response.StatusCode;
+
+    public override long? BytesSent => _sent?.Count;
+
+    public override string? Header(string name) => _context.Request.Headers[name] is [{ } first, ..] ? first : null;
+
+    public override async ValueTask<Outcome> SendAsync()
+    {
+        Prepare();
+        var policy = Route!.Policy;
+        SentAt = _clock.GetTimestamp();
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(Left);
+        // While a body is sent, the forwarder's own limit on idleness counts.
+        if (BodyLength == 0)
+            timer.CancelAfter(policy.Time.Response);
+        _answerTimer = timer;
+        var isUpgrade = _context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+            || _context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+        var error = await _forwarder.SendAsync(_context, Target!.Prefix, _upstream.Invoker, isUpgrade ? Route.Upgrading : Route.Forwarding, _crossing, timer.Token);
+        if (WasUpgraded)
+            Target.EndUpgrade();
+        var failure = _context.Features.Get<IForwarderErrorFeature>()?.Exception;
+        var outcome = OutcomeOf(error, failure, timer.IsCancellationRequested && !Left.IsCancellationRequested);
+        if (outcome != Outcome.Served && !HasStarted)
+        {
+            _context.Response.Clear();
+            _context.Features.Set<IForwarderErrorFeature>(null);
+        }
+        return outcome;
+    }
+
+    public override async ValueTask AnswerAsync(Answer answer)
+    {
+        var response = _context.Response;
+        response.StatusCode = answer.Status;
+        response.ContentType = answer.ContentType;
+        response.ContentLength = answer.Body.Length;
+        response.Headers.CacheControl = "no-store";
+        response.Headers[ClientHeaders.RequestId] = RequestId;
+        foreach (var (name, value) in answer.Headers)
+            response.Headers.Append(name, value);
+        if (!HttpMethods.IsHead(Method))
+            await Body().WriteAsync(answer.Body, Left);
+    }
+
+    /// <summary>Makes the request's headers what the instance is to see; the forwarder copies them from there.</summary>
+    private void Prepare()
+    {
+        if (_isPrepared)
+            return;
+        _isPrepared = true;
+        RequestFields.Rewrite(_context.Request.Headers, this);
+        Body();
+    }
+
+    /// <summary>The client's side of the answer, which counts what it is sent.</summary>
+    private CountingStream Body()
+    {
+        if (_sent is null)
+            _context.Response.Body = _sent = new CountingStream(_context.Response.Body);
+        return _sent;
+    }
+
+    private string? OnlyValue(string header) => _context.Request.Headers[header] is [{ } only] ? only : null;
+
+    private Outcome OutcomeOf(ForwarderError error, Exception? failure, bool isLate) => error switch
+    {
+        ForwarderError.None => Outcome.Served,
+        _ when isLate => Outcome.TargetTimeout,
+        ForwarderError.Request => failure is HttpRequestException request ? OutcomeOf(request.HttpRequestError) : Outcome.TargetNoAnswer,
+        // The handler tells its own connect timeout from our limit on idleness by the exception inside.
+        ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
+        ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled => Outcome.ClientLeft,
+        ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft : Outcome.ClientBad,
+        ForwarderError.RequestBodyDestination => Outcome.TargetNoAnswer,
+        ForwarderError.ResponseHeaders => Outcome.TargetBadAnswer,
+        ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeftMidway : Outcome.TargetCut,
+        ForwarderError.ResponseBodyDestination => Outcome.TargetCut,
+        // Either side may end an upgraded connection at any time; only the target's failure is one.
+        ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => Outcome.TargetCut,
+        _ when WasUpgraded => Outcome.Served,
+        _ => Outcome.TargetNoAnswer,
+    };
+
+    private static Outcome OutcomeOf(HttpRequestError error) => error switch
+    {
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => Outcome.TargetUnreachable,
+        HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded => Outcome.TargetBadAnswer,
+        _ => Outcome.TargetNoAnswer,
+    };
+
+    /// <summary>What happens to the heads as they cross the edge.</summary>
+    private sealed class Crossing(FullExchange exchange) : HttpTransformer
+    {
+        /// <inheritdoc/>
+        public override async ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            proxyRequest.RequestUri = RequestTarget.For(httpContext, destinationPrefix);
+        }
+
+        /// <inheritdoc/>
+        public override async ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        {
+            if (proxyResponse is null)
+                return false;
+            exchange.AnsweredAt = exchange._clock.GetTimestamp();
+            exchange._answerTimer!.CancelAfter(Timeout.InfiniteTimeSpan);
+            if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || exchange._context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true })
+            {
+                exchange.WasUpgraded = true;
+                exchange.Target!.BeginUpgrade();
+            }
+            var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+            AnswerFields.Rewrite(httpContext.Response.Headers, proxyResponse, exchange);
+            return copy;
+        }
+    }
+}
