@@ -33,6 +33,8 @@ public static class EdgeServices
         services.AddSingleton<Admission>();
         services.AddSingleton<EdgeProxy>();
         services.AddSingleton<FullPath>();
+        services.AddSingleton<DirectPath>();
+        services.AddHostedService(s => s.GetRequiredService<DirectPath>());
         services.AddSingleton<StatusDoor>();
         services.AddRouting();
         services.Configure<KestrelServerOptions>(Limit);
@@ -48,6 +50,16 @@ public static class EdgeServices
     {
         var path = app.ApplicationServices.GetRequiredService<FullPath>();
         app.Run(path.ServeAsync);
+    }
+
+    /// <summary>
+    /// Makes an endpoint of Kestrel a traffic port: ordinary HTTP/1.1 takes the direct path there. After TLS, where there
+    /// is TLS.
+    /// </summary>
+    public static void UseEdge(this ListenOptions endpoint)
+    {
+        var path = endpoint.ApplicationServices.GetRequiredService<DirectPath>();
+        endpoint.Use(next => connection => path.ServeAsync(connection, next));
     }
 
     /// <summary>

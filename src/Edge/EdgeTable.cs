@@ -90,6 +90,13 @@ public sealed class EdgeTable
     /// <summary>Finds the route of a request and notes it there; null when there is none.</summary>
     internal RouteState? Find(Exchange exchange) => exchange.Route = Volatile.Read(ref _current).Find(exchange);
 
+    /// <summary>Closes connections to targets that rested too long, or that the target closed.</summary>
+    internal void Sweep(TimeSpan restAtMost)
+    {
+        foreach (var target in Volatile.Read(ref _current).Targets)
+            target.Pool.Sweep(_clock, restAtMost);
+    }
+
     /// <summary>Whether any route has a host.</summary>
     internal bool Knows(ReadOnlySpan<char> host) => Volatile.Read(ref _current).Knows(host);
 
@@ -177,6 +184,7 @@ public sealed class EdgeTable
         {
             _retired.Remove(target);
             _known.Remove((target.InstanceId, target.Address));
+            target.Pool.Close();
         }
     }
 

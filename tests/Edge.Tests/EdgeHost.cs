@@ -48,7 +48,7 @@ internal sealed class EdgeHost : IAsyncDisposable
         builder.Services.AddEdge(change?.Invoke(options) ?? options);
         builder.WebHost.ConfigureKestrel(k =>
         {
-            k.Listen(IPAddress.Loopback, 0);
+            k.Listen(IPAddress.Loopback, 0, l => l.UseEdge());
             k.Listen(IPAddress.Loopback, 0);
         });
         var app = builder.Build();

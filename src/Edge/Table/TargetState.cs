@@ -1,3 +1,4 @@
+using System.Net;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Edge;
@@ -20,6 +21,11 @@ internal sealed class TargetState(Target target, Nudge changed)
 
     /// <summary>What the forwarder puts before a path.</summary>
     public string Prefix { get; } = "http://" + target.Address;
+
+    /// <summary>Where the direct path connects to, and its connections that rest.</summary>
+    public EndPoint EndPoint { get; } = TargetPool.EndPointOf(target.Address);
+
+    public TargetPool Pool { get; } = new();
 
     public int InFlight => Volatile.Read(ref _inFlight);
 

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+
+namespace Groundcrew.Edge;
+
+/// <summary>
+/// Finds the end of a chunked body (RFC 9112, section 7.1) in bytes that pass: sizes, extensions and trailers are
+/// checked for form and pass as they are.
+/// </summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct ChunkScan
+{
+    private const int MaxLine = 8192;
+    private State _state;
+    private long _left;
+    private int _line;
+
+    private enum State : byte
+    {
+        Size,
+        Extension,
+        SizeEnd,
+        Data,
+        DataCr,
+        DataLf,
+        TrailerStart,
+        Trailer,
+        TrailerLf,
+        LastLf,
+        Done,
+        Bad,
+    }
+
+    public readonly bool IsDone => _state == State.Done;
+
+    public readonly bool IsBad => _state == State.Bad;
+
+    /// <summary>How many of the bytes belong to the body; fewer than all of them only when it is done or bad.</summary>
+    public int Take(ReadOnlySpan<byte> bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length && _state < State.Done)
+        {
+            if (_state == State.Data)
+            {
+                var data = (int)Math.Min(_left, bytes.Length - at);
+                (at, _left) = (at + data, _left - data);
+                if (_left == 0)
+                    _state = State.DataCr;
+                continue;
+            }
+            _state = Step(bytes[at++]);
+        }
+        return at;
+    }
+
+    private State Step(byte b) => _state switch
+    {
+        State.Size => Size(b),
+        State.Extension => b == '\r' ? State.SizeEnd : b == '\n' || ++_line > MaxLine ? State.Bad : State.Extension,
+        State.SizeEnd when b == '\n' => End(),
+        State.DataCr when b == '\r' => State.DataLf,
+        State.DataLf when b == '\n' => Begin(),
+        State.TrailerStart => b == '\r' ? State.LastLf : b == '\n' ? State.Bad : State.Trailer,
+        State.Trailer => b == '\r' ? State.TrailerLf : b == '\n' || ++_line > MaxLine ? State.Bad : State.Trailer,
+        State.TrailerLf when b == '\n' => State.TrailerStart,
+        State.LastLf when b == '\n' => State.Done,
+        _ => State.Bad,
+    };
+
+    private State Size(byte b)
+    {
+        var digit = b switch
+        {
+            >= (byte)'0' and <= (byte)'9' => b - '0',
+            >= (byte)'a' and <= (byte)'f' => b - 'a' + 10,
+            >= (byte)'A' and <= (byte)'F' => b - 'A' + 10,
+            _ => -1,
+        };
+        if (digit < 0)
+            return _line == 0 ? State.Bad : b is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension : b == '\r' ? State.SizeEnd : State.Bad;
+        if (++_line > 15)
+            return State.Bad;
+        _left = (_left << 4) + digit;
+        return State.Size;
+    }
+
+    private State End()
+    {
+        _line = 0;
+        return _left == 0 ? State.TrailerStart : State.Data;
+    }
+
+    private State Begin()
+    {
+        (_line, _left) = (0, 0);
+        return State.Size;
+    }
+}

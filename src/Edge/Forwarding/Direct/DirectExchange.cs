@@ -1,0 +1,220 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Groundcrew.Edge;
+
+/// <summary>What comes next on a connection.</summary>
+internal enum DirectNext
+{
+    /// <summary>An ordinary request, read and ready.</summary>
+    Request,
+
+    /// <summary>Something for the full path; nothing of it was consumed.</summary>
+    NotOrdinary,
+
+    /// <summary>Nothing more.</summary>
+    Ended,
+}
+
+/// <summary>
+/// The requests of one connection on the direct path, one after another. One task runs it; time passing, the client
+/// leaving and the server stopping come from other threads and only end what is waited for.
+/// </summary>
+internal sealed partial class DirectExchange : Exchange, IDisposable
+{
+    /// <summary>How much of a body that nobody wants is read away, so that the client gets to read its answer.</summary>
+    private const int DrainAtMost = 16 * 1024 * 1024;
+    private readonly ConnectionContext _connection;
+    private readonly PipeReader _input;
+    private readonly PipeWriter _output;
+    private readonly TimeProvider _clock;
+    private readonly DateField _date;
+    private readonly AnswerHead _answer = new();
+    private readonly CancellationTokenRegistration _onLeft;
+    private readonly CancellationTokenRegistration _onStop;
+    private readonly ClientWay _way;
+    private RequestHead? _head = new();
+    private string _forwarded = "";
+    private string _forwardedHost = "";
+    private long _bodyLeft;
+    private long _bytesSent;
+    private int _status;
+    private bool _hasStarted;
+    private bool _isAnswered;
+    private bool _isLast;
+
+    public DirectExchange(ConnectionContext connection, TimeProvider clock, DateField date)
+    {
+        (_connection, _clock, _date) = (connection, clock, date);
+        (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
+        Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address;
+        IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
+        Client = Remote;
+        _way = ClientWay.Of(this);
+        connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
+        _onLeft = connection.ConnectionClosed.UnsafeRegister(static state => ((DirectExchange)state!).ClientHasLeft(), this);
+        _onStop = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
+            ? lifetime.ConnectionClosedRequested.UnsafeRegister(static state => ((DirectExchange)state!).Stop(), this)
+            : default;
+    }
+
+    public override string Method => _head!.Method;
+
+    public override string Host => _head!.Host;
+
+    public override string Path => _head!.Path;
+
+    public override string PathAndQuery => System.Text.Encoding.ASCII.GetString(_head!.Target);
+
+    public override IPAddress? Remote { get; }
+
+    public override bool IsTls { get; }
+
+    public override long? BodyLength => _head!.BodyLength;
+
+    public override bool HasStarted => _hasStarted;
+
+    public override CancellationToken Left => _connection.ConnectionClosed;
+
+    public override int Status => _status;
+
+    public override long? BytesSent => _bytesSent;
+
+    public ClientWay Way => _way;
+
+    /// <summary>The value of <c>Forwarded</c>; the same as long as the host is.</summary>
+    public string Forwarded
+    {
+        get
+        {
+            if (ReferenceEquals(_forwardedHost, Host))
+                return _forwarded;
+            (_forwardedHost, _forwarded) = (Host, _way.Forwarded(Host));
+            return _forwarded;
+        }
+    }
+
+    public override string? Header(string name) => _head!.Header(name);
+
+    /// <summary>Waits for the next request and reads it.</summary>
+    public async ValueTask<DirectNext> NextAsync()
+    {
+        while (true)
+        {
+            Enter(Phase.Idle);
+            ReadResult read;
+            try
+            {
+                read = await _input.ReadAsync();
+            }
+            catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException)
+            {
+                return DirectNext.Ended;
+            }
+            if (read.IsCanceled || read.Buffer.IsEmpty)
+            {
+                _input.AdvanceTo(read.Buffer.Start);
+                if (read.IsCanceled ? _isStopping || _isExpired : read.IsCompleted)
+                    return DirectNext.Ended;
+                continue;
+            }
+            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary)
+            {
+                _input.AdvanceTo(read.Buffer.Start);
+                return DirectNext.NotOrdinary;
+            }
+            _input.AdvanceTo(read.Buffer.GetPosition(length));
+            BeginNext();
+            return DirectNext.Request;
+        }
+    }
+
+    /// <summary>After a request: whether the connection takes another. What is left of a body is read away first.</summary>
+    public async ValueTask<bool> EndAsync()
+    {
+        if (Left.IsCancellationRequested || _isExpired || !_hasStarted)
+            return false;
+        if (_bodyLeft > 0 && (_bodyLeft > DrainAtMost || !await DrainAsync()))
+            return false;
+        return !_isLast;
+    }
+
+    public override async ValueTask AnswerAsync(Answer answer)
+    {
+        _isLast |= _bodyLeft > DrainAtMost || _isStopping;
+        using var head = WriteOwn(answer);
+        await FlushAsync(head.Written);
+        _bytesSent = Method == "HEAD" ? 0 : answer.Body.Length;
+    }
+
+    /// <summary>Lets go of everything: the connection ends, or goes on with the full path.</summary>
+    public void Dispose()
+    {
+        Enter(Phase.Gone);
+        _onLeft.Dispose();
+        _onStop.Dispose();
+        // The connection's heartbeat knows this object for as long as the connection lives.
+        _head = null;
+    }
+
+    private BytesOut WriteOwn(Answer answer)
+    {
+        var head = new BytesOut(1024 + answer.Body.Length);
+        DirectHeads.WriteOwn(ref head, answer, this, _isLast, _date);
+        (_status, _hasStarted, _isAnswered) = (answer.Status, true, true);
+        return head;
+    }
+
+    private void BeginNext()
+    {
+        Begin(_clock.GetTimestamp());
+        (_status, _hasStarted, _isAnswered, _bytesSent, _bodyLeft) = (0, false, false, 0, _head!.BodyLength);
+        _isLast = _head.IsLast || _isStopping;
+        RequestId = ClientHeaders.RequestIdOf(_head.Header(ClientHeaders.RequestId), _clock);
+        Enter(Phase.Judging);
+    }
+
+    /// <summary>Sends to the client; throws when it is gone.</summary>
+    private async ValueTask FlushAsync(ReadOnlyMemory<byte> bytes)
+    {
+        _output.Write(bytes.Span);
+        await FlushAsync();
+    }
+
+    private async ValueTask FlushAsync()
+    {
+        var flush = _output.FlushAsync();
+        if (flush.IsCompletedSuccessfully)
+        {
+            Judge(flush.Result);
+            return;
+        }
+        var before = Enter(Phase.Flushing);
+        Judge(await flush);
+        Enter(before);
+    }
+
+    private void Judge(FlushResult flush)
+    {
+        if (flush.IsCompleted || flush.IsCanceled)
+            throw new OperationCanceledException(Left);
+    }
+
+    private async ValueTask<bool> DrainAsync()
+    {
+        Enter(Phase.ReadingBody);
+        while (_bodyLeft > 0)
+        {
+            var read = await _input.ReadAsync();
+            var taken = Math.Min(_bodyLeft, read.Buffer.Length);
+            _input.AdvanceTo(read.Buffer.GetPosition(taken));
+            _bodyLeft -= taken;
+            if (read.IsCanceled || (read.IsCompleted && _bodyLeft > 0))
+                return false;
+        }
+        return true;
+    }
+}

@@ -1,0 +1,65 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Hosting;
+
+namespace Groundcrew.Edge;
+
+/// <summary>
+/// The short way for the common case: ordinary HTTP/1.1 requests are read from the connection and relayed with our own
+/// framing. It stands before Kestrel's HTTP on plain and on TLS connections alike. What is not ordinary is not consumed:
+/// the connection goes on to the full path with that request, and stays there. Thread-safe.
+/// </summary>
+internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider clock) : IHostedService, IDisposable
+{
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RestAtMost = TimeSpan.FromSeconds(30);
+    private readonly DateField _date = new(clock);
+    private ITimer? _sweeping;
+
+    /// <summary>Serves what is ordinary; when something else comes, <paramref name="full"/> takes over.</summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate full)
+    {
+        if (await ServeOrdinaryAsync(connection))
+            return;
+        await full(connection);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _sweeping = clock.CreateTimer(_ => table.Sweep(RestAtMost), null, SweepEvery, SweepEvery);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        Dispose();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _sweeping?.Dispose();
+
+    /// <summary>True when the connection has ended; false when the next request is the full path's.</summary>
+    private async Task<bool> ServeOrdinaryAsync(ConnectionContext connection)
+    {
+        if (connection.Features.Get<ITlsHandshakeFeature>() is not null
+            && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
+            return false;
+        using var exchange = new DirectExchange(connection, clock, _date);
+        while (true)
+        {
+            switch (await exchange.NextAsync())
+            {
+                case DirectNext.Ended:
+                    return true;
+                case DirectNext.NotOrdinary:
+                    return false;
+                default:
+                    await proxy.ServeAsync(exchange);
+                    if (!await exchange.EndAsync())
+                        return true;
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Groundcrew.Edge;
+
+/// <summary>
+/// One connection to a target, with what was received and not yet used. For one request at a time;
+/// <see cref="Abort"/> alone may come from elsewhere.
+/// </summary>
+internal sealed class TargetConnection : IDisposable
+{
+    /// <summary>The longest answer head that is taken.</summary>
+    public const int BufferBytes = 32 * 1024;
+
+    private readonly Socket _socket;
+    private byte[]? _buffer;
+    private int _start;
+    private int _end;
+
+    private TargetConnection(Socket socket) => _socket = socket;
+
+    /// <summary>When it was given back, as a timestamp.</summary>
+    public long IdleSince { get; set; }
+
+    /// <summary>Whether it carried a request before.</summary>
+    public bool IsUsed { get; set; }
+
+    /// <summary>Received and not used yet.</summary>
+    public ReadOnlyMemory<byte> Received => _buffer.AsMemory(_start, _end - _start);
+
+    /// <summary>Nobody asked, yet there is something to read: the target closed it, or speaks out of turn.</summary>
+    public bool IsStale => _end > _start || _socket.Poll(0, SelectMode.SelectRead);
+
+    /// <summary>Opens one; null when that failed or took longer than <paramref name="limit"/>.</summary>
+    public static async ValueTask<TargetConnection?> OpenAsync(EndPoint target, TimeSpan limit, CancellationToken cancellation)
+    {
+        var socket = target is IPEndPoint { AddressFamily: var family }
+            ? new Socket(family, SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.NoDelay = true;
+            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            timer.CancelAfter(limit);
+            await socket.ConnectAsync(target, timer.Token);
+            return new TargetConnection(socket);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            socket.Dispose();
+            cancellation.ThrowIfCancellationRequested();
+            return null;
+        }
+    }
+
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+            bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    /// <summary>Receives more behind what is there; 0 when the target ended the connection, -1 when there is no room.</summary>
+    public async ValueTask<int> ReceiveAsync()
+    {
+        _buffer ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
+        if (_start == _end)
+            (_start, _end) = (0, 0);
+        else if (_end == _buffer.Length && _start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            (_start, _end) = (0, _end - _start);
+        }
+        if (_end == _buffer.Length)
+            return -1;
+        var count = await _socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None);
+        _end += count;
+        return count;
+    }
+
+    /// <summary>Receives past the buffer, which must be used up.</summary>
+    public ValueTask<int> ReceiveAsync(Memory<byte> bytes) => _socket.ReceiveAsync(bytes, SocketFlags.None);
+
+    /// <summary>Takes what was used out of <see cref="Received"/>.</summary>
+    public void Use(int count) => _start += count;
+
+    /// <summary>It rests: its buffer is lent to others.</summary>
+    public void Rest()
+    {
+        if (_buffer is not { } buffer || _start != _end)
+            return;
+        (_buffer, _start, _end) = (null, 0, 0);
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    /// <summary>Ends whatever waits on it, from any thread. The buffer stays its user's until that one disposes it.</summary>
+    public void Abort() => _socket.Dispose();
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        if (_buffer is { } buffer)
+            ArrayPool<byte>.Shared.Return(buffer);
+        _buffer = null;
+    }
+}
