@@ -3,13 +3,14 @@ using Groundcrew.Bedrock;
 using Groundcrew.Daemon.Doors;
 using Groundcrew.Daemon.Settings;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Groundcrew.Daemon.Roles;
 
 /// <summary>What the three roles share: a small host with JSON logs, metrics, the clock, and one port.</summary>
 internal static class RoleHost
 {
-    public static WebApplicationBuilder Builder(RoleSettings settings, string role, int port, IPAddress? address = null)
+    public static WebApplicationBuilder Builder(RoleSettings settings, string role, int port, IPAddress? address = null, Action<ListenOptions>? endpoint = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, Args = [] });
         builder.Configuration.Sources.Clear();
@@ -27,7 +28,7 @@ internal static class RoleHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 16 * 1024 * 1024;
-            kestrel.Listen(address ?? IPAddress.Parse(settings.Listen), port);
+            kestrel.Listen(address ?? IPAddress.Parse(settings.Listen), port, endpoint ?? (_ => { }));
         });
         var metrics = new MetricRegistry();
         HealthDoor.ObserveProcess(metrics, role);
