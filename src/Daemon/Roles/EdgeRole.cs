@@ -16,7 +16,7 @@ internal static class EdgeRole
         var platform = settings.Platform;
         var builder = RoleHost.Builder(settings, "edge", platform.EdgePort, IPAddress.IPv6Any, endpoint => endpoint.UseEdge());
         // Nothing that a request does on its way blocks: it runs where its bytes arrive, without a hop between threads.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Parse(settings.Listen), platform.EdgeStatusPort));
         builder.Services.AddEdge(new EdgeOptions { StateFolder = folder });
         await using var app = builder.Build();

@@ -15,13 +15,18 @@ namespace Groundcrew.Edge;
 internal sealed class AccessLog : IHostedService, IDisposable
 {
     private const int BatchBytes = 64 * 1024;
+
+    /// <summary>The writer looks by itself: waking it for each record would cost a request more than all the rest of the log.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
     private readonly Channel<AccessRecord> _queue;
     private readonly Metric.Series _dropped;
     private readonly ISignals _signals;
     private readonly TimeProvider _clock;
     private readonly string _path;
     private readonly RotatedFile _file;
+    private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _writing = Task.CompletedTask;
+    private volatile bool _isStopping;
     private volatile string? _failure;
 
     public AccessLog(EdgeOptions options, MetricRegistry metrics, ISignals signals, TimeProvider clock)
@@ -58,15 +63,22 @@ internal sealed class AccessLog : IHostedService, IDisposable
     /// <summary>Takes no more records and writes those that wait.</summary>
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        _queue.Writer.TryComplete();
+        End();
         return _writing.WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _queue.Writer.TryComplete();
+        End();
         _file.Dispose();
+    }
+
+    private void End()
+    {
+        _queue.Writer.TryComplete();
+        _isStopping = true;
+        _stopping.TrySetResult();
     }
 
     /// <summary>Ends when the queue was completed and is empty.</summary>
@@ -74,20 +86,30 @@ internal sealed class AccessLog : IHostedService, IDisposable
     {
         var batch = new ArrayBufferWriter<byte>(BatchBytes);
         await using var json = new Utf8JsonWriter(batch, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-        while (await _queue.Reader.WaitToReadAsync())
+        while (true)
         {
-            batch.ResetWrittenCount();
-            var count = 0;
-            while (batch.WrittenCount < BatchBytes && _queue.Reader.TryRead(out var record))
-            {
-                json.Reset();
-                record.WriteTo(json);
-                json.Flush();
-                batch.Write("\n"u8);
-                count++;
-            }
-            Write(batch.WrittenSpan, count);
+            var isLast = _isStopping;
+            while (_queue.Reader.TryPeek(out _))
+                WriteBatch(batch, json);
+            if (isLast)
+                return;
+            await Task.WhenAny(Task.Delay(LookEvery, TimeProvider.System), _stopping.Task);
         }
+    }
+
+    private void WriteBatch(ArrayBufferWriter<byte> batch, Utf8JsonWriter json)
+    {
+        batch.ResetWrittenCount();
+        var count = 0;
+        while (batch.WrittenCount < BatchBytes && _queue.Reader.TryRead(out var record))
+        {
+            json.Reset();
+            record.WriteTo(json);
+            json.Flush();
+            batch.Write("\n"u8);
+            count++;
+        }
+        Write(batch.WrittenSpan, count);
     }
 
     private void Write(ReadOnlySpan<byte> lines, int count)

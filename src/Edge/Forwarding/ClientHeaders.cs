@@ -1,6 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Net;
-using Groundcrew.Bedrock;
 
 namespace Groundcrew.Edge;
 
@@ -24,7 +24,19 @@ internal static class ClientHeaders
 
     /// <summary>The client's own request id when it is bounded and harmless, otherwise a new one.</summary>
     public static string RequestIdOf(string? given, TimeProvider clock) =>
-        given is { Length: > 0 and <= MaxRequestIdLength } && !given.AsSpan().ContainsAnyExcept(RequestIdCharacters) ? given : Ids.New(clock).ToString("N");
+        given is { Length: > 0 and <= MaxRequestIdLength } && !given.AsSpan().ContainsAnyExcept(RequestIdCharacters) ? given : NewRequestId(clock);
+
+    /// <summary>
+    /// 32 hexadecimal digits that sort by time: 48 bits of milliseconds and 80 of chance, as a UUIDv7 has them. It names a
+    /// request and guards nothing, so it costs no call of the system.
+    /// </summary>
+    private static string NewRequestId(TimeProvider clock) => string.Create(32, clock.GetUtcNow().ToUnixTimeMilliseconds(), static (digits, now) =>
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, now << 16);
+        Random.Shared.NextBytes(bytes[6..]);
+        Convert.TryToHexStringLower(bytes, digits, out _);
+    });
 
     /// <summary>An address as people write it.</summary>
     public static string Text(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();

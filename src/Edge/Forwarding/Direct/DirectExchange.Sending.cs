@@ -18,11 +18,22 @@ internal sealed partial class DirectExchange
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<Outcome> SendAsync()
     {
-        var pool = Target!.Pool;
-        var connection = pool.Take(_clock, IsHarmlessTwice ? RestsWell : RestsSurely)
-            ?? await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left);
-        if (connection is null)
-            return Outcome.TargetUnreachable;
+        var isHarmless = IsHarmlessTwice;
+        var resting = Target!.Pool.Take(_clock, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero);
+        if (resting is not null)
+        {
+            var outcome = await SendAsync(resting);
+            // The target closed it as we took it: not a word about the target's health.
+            if (outcome != Outcome.TargetNoAnswer || !isHarmless)
+                return outcome;
+        }
+        var fresh = await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left);
+        return fresh is null ? Outcome.TargetUnreachable : await SendAsync(fresh);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Outcome> SendAsync(TargetConnection connection)
+    {
         var isWhole = false;
         try
         {
@@ -31,7 +42,7 @@ internal sealed partial class DirectExchange
             SentAt = _clock.GetTimestamp();
             var outcome = await CarryAsync(connection);
             _isAnswered = outcome == Outcome.Served;
-            isWhole = outcome == Outcome.Served && !_answer.IsLast && _bodyLeft == 0 && connection.Received.IsEmpty;
+            isWhole = _isAnswered && !_answer.IsLast && _bodyLeft == 0 && connection.Received.IsEmpty;
             return outcome;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or OperationCanceledException)
@@ -45,7 +56,7 @@ internal sealed partial class DirectExchange
             if (_hasStarted && !_isAnswered)
                 _connection.Abort(new ConnectionAbortedException("The answer broke off."));
             if (isWhole)
-                pool.Give(connection, _clock);
+                Target!.Pool.Give(connection, _clock);
             else
                 connection.Dispose();
         }

@@ -9,14 +9,18 @@ internal sealed class TargetPool
     private readonly TargetConnection?[] _resting = new TargetConnection?[Most];
     private int _closed;
 
-    /// <summary>Takes one that rested no longer than <paramref name="most"/> and is well; null when there is none.</summary>
-    public TargetConnection? Take(TimeProvider clock, TimeSpan most)
+    /// <summary>
+    /// Takes one that rested no longer than <paramref name="most"/>; null when there is none. Whether it is well is looked
+    /// at when it rested longer than <paramref name="unseen"/>.
+    /// </summary>
+    public TargetConnection? Take(TimeProvider clock, TimeSpan most, TimeSpan unseen)
     {
         for (var i = 0; i < Most; i++)
         {
             if (Volatile.Read(ref _resting[i]) is null || Interlocked.Exchange(ref _resting[i], null) is not { } connection)
                 continue;
-            if (clock.GetElapsedTime(connection.IdleSince) <= most && !connection.IsStale)
+            var rested = clock.GetElapsedTime(connection.IdleSince);
+            if (rested <= unseen || (rested <= most && !connection.IsStale))
                 return connection;
             connection.Dispose();
         }

@@ -199,6 +199,8 @@ public sealed class NodeLink : IAsyncDisposable
                 if (!IsOurs(answer.Platform))
                     return;
                 after = answer.Revision;
+                // Handlers may work and write to disk: not on a thread that carries bytes, as an edge's may be.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                 Hand(answer);
                 continue;
             }
