@@ -9,6 +9,9 @@ internal sealed class MaintenanceGate(IReadOnlyList<Maintenance> maintenances)
     /// <summary>An organization's own comes before one for all, and says its own words.</summary>
     private readonly Maintenance[] _all = [.. maintenances.Where(m => m.Org is not null), .. maintenances.Where(m => m.Org is null)];
 
+    /// <summary>Whether there is none at all, so that nobody has to ask for the time.</summary>
+    public bool IsOpen => _all.Length == 0;
+
     /// <summary>The maintenance that holds a request for a path (without query) at a time; null when it is served.</summary>
     public Maintenance? Holds(string org, ReadOnlySpan<char> path, DateTimeOffset now)
     {

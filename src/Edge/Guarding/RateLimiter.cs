@@ -19,6 +19,7 @@ internal sealed class RateLimiter
     private readonly RateBuckets?[] _sets;
     private readonly int _ways;
     private readonly long _frequency;
+    private readonly long _perTick;
     private readonly long _slack;
     private readonly long _interval;
     private readonly long _full;
@@ -31,6 +32,7 @@ internal sealed class RateLimiter
         Limit = limit;
         _burst = limit.Burst ?? limit.Requests;
         _frequency = clock.TimestampFrequency;
+        _perTick = _frequency % TimeSpan.TicksPerSecond == 0 ? _frequency / TimeSpan.TicksPerSecond : 0;
         // Threads hand over their time a little out of order; only a step of seconds is a clock that was set back.
         _slack = 10 * _frequency;
         // Rounded up, so that rounding never lets more through.
@@ -106,6 +108,8 @@ internal sealed class RateLimiter
         return Interlocked.CompareExchange(ref place, made, null) ?? made;
     }
 
-    private TimeSpan SpanOf(long time) =>
-        TimeSpan.FromTicks((long)Int128.Min(TimeSpan.MaxValue.Ticks, (((Int128)time * TimeSpan.TicksPerSecond) + _frequency - 1) / _frequency));
+    /// <summary>Rounded up. Clocks count in whole parts of a tick as a rule, which spares a wide division.</summary>
+    private TimeSpan SpanOf(long time) => TimeSpan.FromTicks(_perTick > 0
+        ? (time + _perTick - 1) / _perTick
+        : (long)Int128.Min(long.MaxValue, (((Int128)time * TimeSpan.TicksPerSecond) + _frequency - 1) / _frequency));
 }
