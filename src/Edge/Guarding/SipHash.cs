@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -43,6 +44,7 @@ internal readonly struct SipHash(ulong key0, ulong key1)
         return new UInt128(high, low);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Absorb(ulong word, ref ulong a, ref ulong b, ref ulong c, ref ulong d)
     {
         d ^= word;
@@ -58,6 +60,7 @@ internal readonly struct SipHash(ulong key0, ulong key1)
         return a ^ b ^ c ^ d;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Round(ref ulong a, ref ulong b, ref ulong c, ref ulong d)
     {
         a += b;
