@@ -1,8 +1,8 @@
 namespace Groundcrew.Edge;
 
 /// <summary>
-/// How the traffic of a route is treated. Immutable; every default is safe to run with. Durations are judged with the
-/// table: more than zero and at most a day.
+/// How the traffic of a route is treated. Immutable; every default is safe to run with. It is judged with the table:
+/// durations are more than zero and at most a day where nothing else is said, shares 1 to 100 percent, counts 1 or more.
 /// </summary>
 public sealed record RoutePolicy
 {
@@ -15,7 +15,7 @@ public sealed record RoutePolicy
     /// <summary>How a target is chosen.</summary>
     public Balance Balance { get; init; } = Balance.LeastRequests;
 
-    /// <summary>How long a target that is new takes to get its full share; zero for at once.</summary>
+    /// <summary>How long a target that is new takes to get its full share; zero for at once, at most a day.</summary>
     public TimeSpan SlowStart { get; init; }
 
     /// <summary>Time limits.</summary>
@@ -30,7 +30,7 @@ public sealed record RoutePolicy
     /// <summary>Asking targets how they are, from here; null leaves that to the agents.</summary>
     public ProbePolicy? Probe { get; init; }
 
-    /// <summary>Rates that are allowed; each must allow a request.</summary>
+    /// <summary>Rates that are allowed; each must allow a request. Their names differ. They go on counting when a newer table names them with equal settings.</summary>
     public IReadOnlyList<RateLimit> Rates { get; init; } = [];
 
     /// <summary>How many requests may be in flight at once; null for no limit.</summary>
@@ -39,13 +39,17 @@ public sealed record RoutePolicy
     /// <summary>The largest request body in bytes; null for no limit.</summary>
     public long? MaxBodyBytes { get; init; }
 
-    /// <summary>Networks (CIDR) that may come in; empty for all.</summary>
+    /// <summary>Networks that may come in, such as <c>10.0.0.0/8</c>, <c>2001:db8::/32</c> or one address; empty for all.</summary>
     public IReadOnlyList<string> Allow { get; init; } = [];
 
-    /// <summary>Networks (CIDR) that may not come in; stronger than <see cref="Allow"/>.</summary>
+    /// <summary>Networks that may not come in; stronger than <see cref="Allow"/>.</summary>
     public IReadOnlyList<string> Deny { get; init; } = [];
 
-    /// <summary>Headers that say who somebody is and that only the inside may set; <c>X-User-*</c> always is. A trailing <c>*</c> stands for any rest.</summary>
+    /// <summary>
+    /// Request headers that say who somebody is and that only the inside may set; <c>X-User-*</c> always is one. A trailing
+    /// <c>*</c> stands for any rest. Case does not matter, and <c>_</c> counts as <c>-</c>. What a message needs, such as
+    /// <c>Host</c>, cannot be named.
+    /// </summary>
     public IReadOnlyList<string> StripHeaders { get; init; } = [];
 
     /// <summary>The header that names the tenant, for limits and the access record; null for none.</summary>
@@ -57,7 +61,7 @@ public sealed record RoutePolicy
     /// <summary>Whether plain HTTP is sent to HTTPS (308).</summary>
     public bool RedirectToHttps { get; init; }
 
-    /// <summary>Strict-Transport-Security (RFC 6797) on HTTPS answers; null for none.</summary>
+    /// <summary>Strict-Transport-Security (RFC 6797) on HTTPS answers, up to ten years; zero takes it back, null sends none.</summary>
     public TimeSpan? Hsts { get; init; }
 
     /// <summary>Whether a client stays with the deployment that a weighted split gave it; null for no.</summary>
@@ -109,10 +113,10 @@ public sealed record RetryPolicy
     /// <summary>The most targets that one request is offered to, the first included.</summary>
     public int Attempts { get; init; } = 3;
 
-    /// <summary>How much of the traffic may be retries, in percent: a service that fails is not made to fail faster.</summary>
+    /// <summary>How much of the traffic of the last ten seconds may be retries, in percent: a service that fails is not made to fail faster.</summary>
     public int BudgetPercent { get; init; } = 20;
 
-    /// <summary>Retries a second that are allowed beside the budget, so that little traffic has some too.</summary>
+    /// <summary>Retries a second that are allowed beside the budget, so that little traffic has some too; zero for none.</summary>
     public int BudgetMinimum { get; init; } = 10;
 }
 
@@ -120,7 +124,8 @@ public sealed record RetryPolicy
 /// Passive health. A target is left out when <see cref="Failures"/> requests in a row failed (no connection, no answer,
 /// a broken answer, or 502, 503 and 504), or when <see cref="FailurePercent"/> of at least
 /// <see cref="MinimumRequests"/> in <see cref="Window"/> did. After <see cref="OpenFor"/>, which doubles up to
-/// <see cref="OpenAtMost"/>, a few requests try it again. The service as a whole has the same breaker over all its targets.
+/// <see cref="OpenAtMost"/>, a few requests try it again: when as many as <see cref="Trials"/> went well it is taken again,
+/// and one that failed leaves it out again. The doubling is forgotten after <see cref="OpenAtMost"/> of health. The service as a whole has the same breaker over all its targets.
 /// </summary>
 public sealed record BreakerPolicy
 {
@@ -139,15 +144,15 @@ public sealed record BreakerPolicy
     /// <summary>How long it stays open the first time.</summary>
     public TimeSpan OpenFor { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long it stays open at most.</summary>
+    /// <summary>How long it stays open at most; not less than <see cref="OpenFor"/>.</summary>
     public TimeSpan OpenAtMost { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How many requests try a target at once when the time has passed.</summary>
+    /// <summary>How many requests may try a target at once when the time has passed, and how many must go well.</summary>
     public int Trials { get; init; } = 1;
 }
 
 /// <summary>An active probe from the edge: GET, and any 2xx or 3xx is well.</summary>
-/// <param name="Path">What is asked.</param>
+/// <param name="Path">What is asked: begins with <c>/</c>, ASCII, with or without a query.</param>
 public sealed record ProbePolicy(string Path)
 {
     /// <summary>How often.</summary>
@@ -183,7 +188,7 @@ public enum RateKey
 }
 
 /// <summary>A token bucket for each value of its key: <see cref="Requests"/> every <see cref="Per"/>, and at once as many as <see cref="Burst"/>.</summary>
-/// <param name="Name">Its name, for metrics and answers.</param>
+/// <param name="Name">Its name, for metrics and answers: a slug.</param>
 /// <param name="Requests">How many.</param>
 /// <param name="Per">In which time.</param>
 public sealed record RateLimit(string Name, int Requests, TimeSpan Per)
@@ -197,7 +202,7 @@ public sealed record RateLimit(string Name, int Requests, TimeSpan Per)
     /// <summary>How many may come at once; null for <see cref="Requests"/>.</summary>
     public int? Burst { get; init; }
 
-    /// <summary>Methods that it counts; empty for all.</summary>
+    /// <summary>Methods that it counts, in upper case as requests have them; empty for all.</summary>
     public IReadOnlyList<string> Methods { get; init; } = [];
 }
 
@@ -205,7 +210,7 @@ public sealed record RateLimit(string Name, int Requests, TimeSpan Per)
 /// <param name="Requests">In flight at once.</param>
 public sealed record ConcurrencyLimit(int Requests)
 {
-    /// <summary>How many may wait.</summary>
+    /// <summary>How many may wait; zero sheds what is beyond at once.</summary>
     public int Waiting { get; init; }
 
     /// <summary>How long one may wait.</summary>
@@ -213,6 +218,6 @@ public sealed record ConcurrencyLimit(int Requests)
 }
 
 /// <summary>A cookie that keeps a client with its deployment of a weighted split.</summary>
-/// <param name="Cookie">Its name.</param>
-/// <param name="For">How long it lasts.</param>
+/// <param name="Cookie">Its name (RFC 6265: a token).</param>
+/// <param name="For">How long it lasts, up to 400 days, which is what browsers keep.</param>
 public sealed record StickyPolicy(string Cookie, TimeSpan For);
