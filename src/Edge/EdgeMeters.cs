@@ -11,6 +11,7 @@ internal sealed class EdgeMeters
     private readonly Metric _duration;
     private readonly Metric _outcomes;
     private readonly Metric _tables;
+    private readonly Metric _limited;
     private readonly Metric.Series _inFlight;
     private readonly Metric.Series _noRoute;
     private readonly Metric.Series _retries;
@@ -26,6 +27,7 @@ internal sealed class EdgeMeters
         _outcomes = metrics.Counter("groundcrew_edge_outcomes_total", "Requests by how they ended: the side and the stage of each failure.",
             "org", "project", "deployment", "outcome");
         _tables = metrics.Counter("groundcrew_edge_tables_total", "Route tables that were offered, by what became of them.", "outcome");
+        _limited = metrics.Counter("groundcrew_edge_rate_limited_total", "Requests beyond a rate limit (RATE_LIMIT_EXCEEDED), by the limit.", "org", "project", "limit");
         _inFlight = metrics.Gauge("groundcrew_edge_requests_in_flight", "Requests and upgraded connections that are open now.").With();
         _noRoute = metrics.Counter("groundcrew_edge_no_route_total", "Requests for a host that no route names.").With();
         _retries = metrics.Counter("groundcrew_edge_retries_total", "Requests that were offered to one more instance.").With();
@@ -39,6 +41,8 @@ internal sealed class EdgeMeters
     public void CountNoRoute() => _noRoute.Add();
 
     public void CountRetry() => _retries.Add();
+
+    public void CountLimited(Route route, string limit) => _limited.With(route.Org, route.Project, limit).Add();
 
     public void CountEjection() => _ejections.Add();
 

@@ -6,17 +6,14 @@ public sealed record EdgeOptions
     /// <summary>The folder that holds the last table (<c>routes.json</c>) and the access log (<c>access.log</c>).</summary>
     public required string StateFolder { get; init; }
 
-    /// <summary>How long a connection to an instance may take to open before the next instance is tried.</summary>
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// The networks (CIDR) of proxies in front of the edge: of them alone a word about the client's address and scheme is
+    /// believed, by <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c>.
+    /// </summary>
+    public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
-    /// <summary>The most instances that one request is offered to, the first included.</summary>
-    public int MaxAttempts { get; init; } = 3;
-
-    /// <summary>How many connections in a row must fail before an instance is left out for a while.</summary>
-    public int EjectAfter { get; init; } = 2;
-
-    /// <summary>How long such an instance is left out.</summary>
-    public TimeSpan EjectFor { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>The port that clients are sent to for HTTPS, as they see it.</summary>
+    public int HttpsPort { get; init; } = 443;
 
     /// <summary>What <c>Retry-After</c> says when a route has no instance.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(2);

@@ -16,6 +16,9 @@ public sealed class EdgeTable
     private readonly string _file;
     private readonly DurableFiles _files;
     private readonly EdgeMeters _meters;
+    private readonly Kept<ServiceName, HoldGate> _holds;
+    private readonly Kept<ServiceKey, ServiceState> _services;
+    private readonly RateLimiters _rates;
     private readonly TimeProvider _clock;
     private Snapshot _current = Snapshot.Empty;
 
@@ -28,6 +31,9 @@ public sealed class EdgeTable
         (_files, _clock) = (files, clock);
         _file = Path.Combine(options.StateFolder, RouteTableFile.Name);
         _meters = new EdgeMeters(metrics);
+        _holds = new(_ => new HoldGate(clock));
+        _services = new(key => new ServiceState(key, clock));
+        _rates = new RateLimiters(clock);
         metrics.Observe("groundcrew_edge_table_generation", "The generation of the route table that serves; 0 when there is none.",
             () => Current?.Generation ?? 0);
         Load(signals);
@@ -79,10 +85,15 @@ public sealed class EdgeTable
             exchange.Backend = backend;
             if (backend.Pick(exchange.Tried, now) is not { } target)
                 return false;
+            // Not let in by its breaker, it is asked all the same when no other is left: an answer is worth a try.
+            target.Breaker.TryEnter(now, out var trial);
             // A target is retired only after a table without it is in place, so a second look sees that table.
             if (!target.TryEnter())
+            {
+                target.Breaker.TrialLeft(now, trial);
                 continue;
-            exchange.Claimed(target);
+            }
+            exchange.Claimed(target, trial);
             return true;
         }
     }
@@ -96,6 +107,24 @@ public sealed class EdgeTable
         foreach (var target in Volatile.Read(ref _current).Targets)
             target.Pool.Sweep(_clock, restAtMost);
     }
+
+    /// <summary>The breakers of every service and target, as they are now.</summary>
+    internal IReadOnlyList<(ServiceName Service, BreakerStatus Status, IReadOnlyList<(Guid Instance, string Address, BreakerStatus Status)> Targets)> Breakers()
+    {
+        var now = _clock.GetTimestamp();
+        return
+        [
+            .. Volatile.Read(ref _current).Routes.GroupBy(r => r.Service).Select(g => (
+                g.Key.Name, g.Key.Breaker.Status(now),
+                (IReadOnlyList<(Guid, string, BreakerStatus)>)[.. g.SelectMany(r => r.Targets).Distinct().Select(t => (t.InstanceId, t.Address, t.Breaker.Status(now)))])),
+        ];
+    }
+
+    /// <summary>The maintenance that holds for an organization and a path now; null when none does.</summary>
+    internal Maintenance? MaintenanceOf(string org, ReadOnlySpan<char> path) => Volatile.Read(ref _current).Maintenance.Holds(org, path, _clock.GetUtcNow());
+
+    /// <summary>What is answered to a certificate authority's challenge; null when none is known.</summary>
+    internal string? ChallengeOf(ReadOnlySpan<char> host, ReadOnlySpan<char> token) => Volatile.Read(ref _current).ChallengeOf(host, token);
 
     /// <summary>Whether any route has a host.</summary>
     internal bool Knows(ReadOnlySpan<char> host) => Volatile.Read(ref _current).Knows(host);
@@ -137,10 +166,15 @@ public sealed class EdgeTable
     {
         lock (_gate)
         {
-            var targets = new HashSet<TargetState>();
-            var routes = table.Routes.Select(r => StateOf(r, targets)).ToList();
             var (before, named) = (_current.Targets, _current.Table?.Routes);
+            var making = new Making(_holds.Begin(), _services.Begin(), _rates.Begin(), []);
+            var routes = table.Routes.Select(r => StateOf(r, making)).ToList();
+            var targets = making.Targets;
             Volatile.Write(ref _current, new Snapshot(table, digest, routes, targets));
+            making.End();
+            // After the table serves: those who waited go by it.
+            foreach (var hold in making.Holds)
+                hold.Value.Apply(table.Holds.FirstOrDefault(h => (h.Org, h.Project, h.Environment) == (hold.Key.Org, hold.Key.Project, hold.Key.Environment))?.Hold);
             foreach (var target in before.Where(t => !targets.Contains(t)))
             {
                 target.Retire();
@@ -156,23 +190,33 @@ public sealed class EdgeTable
     private static IEnumerable<string> Deployments(IReadOnlyList<Route> routes) =>
         routes.SelectMany(r => r.Split.Select(s => s.Deployment).Prepend(r.Deployment));
 
-    private RouteState StateOf(Route route, HashSet<TargetState> targets)
+    private RouteState StateOf(Route route, Making making)
     {
+        var policy = route.Policy ?? RoutePolicy.Default;
+        var name = ServiceName.Of(route);
+        var service = making.Services.Of(new ServiceKey(name, policy.Breaker, policy.Retry, policy.Concurrency));
+        var slowStart = (long)(policy.SlowStart.TotalSeconds * _clock.TimestampFrequency);
         BackendState Backend(string deployment, int percent, IReadOnlyList<Target> of) => new(
-            deployment, percent, (route.Policy ?? RoutePolicy.Default).Balance, [.. of.Select(t => StateOf(t, targets))], _meters.Of(route, deployment));
+            deployment, percent, policy.Balance, slowStart, [.. of.Select(t => StateOf(t, policy.Breaker, service, making.Targets))], _meters.Of(route, deployment));
 
         return new RouteState(
-            route, Backend(route.Deployment, 0, route.Targets), [.. route.Split.Select(s => Backend(s.Deployment, s.Percent, s.Targets))]);
+            route, Backend(route.Deployment, 0, route.Targets), [.. route.Split.Select(s => Backend(s.Deployment, s.Percent, s.Targets))],
+            service, making.HoldOf(name), making.Rates.Of(route.Org, route.Project, route.Environment, policy.Rates));
     }
 
-    private TargetState StateOf(Target target, HashSet<TargetState> targets)
+    private TargetState StateOf(Target target, BreakerPolicy policy, ServiceState service, HashSet<TargetState> targets)
     {
         var key = (target.InstanceId, target.Address);
-        if (!_known.TryGetValue(key, out var state))
-            _known.Add(key, state = new TargetState(target, Changed));
+        var isNew = !_known.TryGetValue(key, out var state);
+        if (isNew)
+            _known.Add(key, state = new TargetState(target, policy, Changed, _clock));
         // One that was retired and is named again must take claims before the table that names it is seen.
-        if (_retired.Remove(state))
-            state.Return();
+        var isBack = _retired.Remove(state!);
+        if (isBack)
+            state!.Return();
+        state!.Judge(policy, isBack, _clock);
+        if (isNew || isBack)
+            service.Forgive();
         targets.Add(state);
         return state;
     }
@@ -216,6 +260,27 @@ public sealed class EdgeTable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return $"It could not be set aside: {e.Message}.";
+        }
+    }
+
+    /// <summary>What one table needs while it is made ready.</summary>
+    private sealed record Making(
+        Kept<ServiceName, HoldGate>.Naming HoldNames, Kept<ServiceKey, ServiceState>.Naming Services, RateLimiters.Naming Rates, HashSet<TargetState> Targets)
+    {
+        public Dictionary<ServiceName, HoldGate> Holds { get; } = [];
+
+        public HoldGate HoldOf(ServiceName name)
+        {
+            if (!Holds.TryGetValue(name, out var hold))
+                Holds.Add(name, hold = HoldNames.Of(name));
+            return hold;
+        }
+
+        public void End()
+        {
+            HoldNames.End();
+            Services.End();
+            Rates.End();
         }
     }
 }

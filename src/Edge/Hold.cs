@@ -19,3 +19,10 @@ public enum HoldKind
 /// <param name="MaxWaiting">How many requests wait at most at one edge; what comes beyond is answered 503.</param>
 /// <param name="Since">When it began, in UTC.</param>
 public sealed record Hold(HoldKind Kind, string? Message, TimeSpan MaxWait, int MaxWaiting, DateTimeOffset Since);
+
+/// <summary>A hold on every route of a service.</summary>
+/// <param name="Org">The organization.</param>
+/// <param name="Project">The project.</param>
+/// <param name="Environment">The environment.</param>
+/// <param name="Hold">What is done.</param>
+public sealed record ServiceHold(string Org, string Project, string Environment, Hold Hold);

@@ -10,6 +10,12 @@ namespace Groundcrew.Edge;
 /// <param name="Routes">One for each host, path and match.</param>
 public sealed record RouteTable(long Generation, Guid Platform, IReadOnlyList<Route> Routes)
 {
+    /// <summary>Services whose traffic is held; one entry a service.</summary>
+    public IReadOnlyList<ServiceHold> Holds { get; init; } = [];
+
+    /// <summary>Times of maintenance, of an organization or of all.</summary>
+    public IReadOnlyList<Maintenance> Maintenance { get; init; } = [];
+
     /// <summary>Answers that prove to a certificate authority that a host is ours (RFC 8555, section 8.3).</summary>
     public IReadOnlyList<HttpChallenge> Challenges { get; init; } = [];
 }

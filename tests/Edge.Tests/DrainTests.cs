@@ -9,10 +9,11 @@ namespace Groundcrew.Edge.Tests;
 public sealed class DrainTests : IDisposable
 {
     private readonly TempFolder _folder = new();
+    private readonly ManualClock _clock = new();
     private readonly EdgeTable _table;
 
     public DrainTests() => _table = new EdgeTable(
-        new EdgeOptions { StateFolder = _folder.Path }, DurableFiles.Real, new MetricRegistry(), new SeenSignals(), TimeProvider.System);
+        new EdgeOptions { StateFolder = _folder.Path }, DurableFiles.Real, new MetricRegistry(), new SeenSignals(), _clock);
 
     public void Dispose() => _folder.Dispose();
 
@@ -153,20 +154,26 @@ public sealed class DrainTests : IDisposable
         _table.Apply(Of(1, Route("a.example", a, b)));
         Assert.True(_table.TryClaim("a.example", [], out var route, out var bad));
         bad.Leave();
-        Assert.False(bad.FailedToConnect(2, ejectUntil: 100));
-        Assert.Same(bad, Sole(route!, bad, 50));
-        Assert.True(bad.FailedToConnect(2, ejectUntil: 100));
+        Fail(bad, 4);
+        Assert.Same(bad, Sole(route!, bad));
+        Fail(bad, 1);
 
         for (var i = 0; i < 50; i++)
-            Assert.NotSame(bad, route!.Pick([], now: 99));
-        var good = route!.Pick([], now: 99)!;
-        Assert.Same(bad, route.Pick([good], now: 99));
-        good.FailedToConnect(1, ejectUntil: 100);
-        Assert.NotNull(route.Pick([], now: 99));
-        bad.Answered();
-        Assert.Same(bad, route.Pick([], now: 99));
+            Assert.NotSame(bad, route!.Pick([], _clock.GetTimestamp()));
+        var good = route!.Pick([], _clock.GetTimestamp())!;
+        Assert.Same(bad, route.Pick([good], _clock.GetTimestamp()));
+        Fail(good, 5);
+        Assert.NotNull(route.Pick([], _clock.GetTimestamp()));
+        _clock.Advance(TimeSpan.FromSeconds(6));
+        Assert.Same(bad, Sole(route, bad));
     }
 
-    private static TargetState? Sole(RouteState route, TargetState wanted, long now) =>
-        Enumerable.Range(0, 200).Select(_ => route.Pick([], now)).FirstOrDefault(t => t == wanted);
+    private void Fail(TargetState target, int times)
+    {
+        for (var i = 0; i < times; i++)
+            target.Breaker.Failed(_clock.GetTimestamp());
+    }
+
+    private TargetState? Sole(RouteState? route, TargetState wanted) =>
+        Enumerable.Range(0, 200).Select(_ => route!.Pick([], _clock.GetTimestamp())).FirstOrDefault(t => t == wanted);
 }

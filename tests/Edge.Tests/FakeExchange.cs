@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Microsoft.Extensions.Primitives;
 
 namespace Groundcrew.Edge.Tests;
 
@@ -31,6 +32,8 @@ internal sealed class FakeExchange(string host, string path = "/", params (strin
     public override string? Header(string name) =>
         Array.Find(headers, h => h.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) is { Value: { } value } ? value : null;
 
+    public override StringValues Headers(string name) => Header(name);
+
     public override ValueTask<Outcome> SendAsync() => throw new NotSupportedException();
 
     public override ValueTask AnswerAsync(Answer answer) => throw new NotSupportedException();
@@ -40,7 +43,7 @@ internal sealed class FakeExchange(string host, string path = "/", params (strin
     {
         foreach (var target in tried)
         {
-            Claimed(target!);
+            Claimed(target!, 0);
             Exclude();
         }
         return this;

@@ -105,7 +105,7 @@ public sealed class ForwardingTests : IDisposable
         foreach (var filler in fillers)
             Assert.Throws<SocketException>(() => filler.Connect(endpoint));
         await using var alive = await Instance.SayingAsync("alive");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path, o => o with { ConnectTimeout = TimeSpan.FromMilliseconds(300), EjectAfter = 100 });
+        await using var edge = await EdgeHost.StartAsync(_folder.Path);
         edge.Table.Apply(Of(1, Route(Host, new Target(Ids.New(TimeProvider.System), endpoint.ToString()!, "local"), alive.Target)));
 
         await Eventually.TrueAsync(async () =>

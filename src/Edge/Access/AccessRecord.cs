@@ -23,6 +23,7 @@ internal readonly struct AccessRecord(Exchange exchange, DateTimeOffset time, Ti
     private readonly string? _deployment = exchange.Backend?.Deployment;
     private readonly Guid? _instance = exchange.Target?.InstanceId;
     private readonly int _attempts = exchange.Attempts;
+    private readonly string? _limitedBy = exchange.LimitedBy;
     private readonly Outcome _outcome = exchange.Outcome;
     private readonly string? _tenant = exchange.Route?.Policy.TenantHeader is { } tenant ? exchange.Header(tenant) : null;
     private readonly string? _user = exchange.Route?.Policy.UserHeader is { } user ? exchange.Header(user) : null;
@@ -38,6 +39,12 @@ internal readonly struct AccessRecord(Exchange exchange, DateTimeOffset time, Ti
         json.WriteString("path"u8, Cut(_path, MaxPath));
         json.WriteNumber("status"u8, status);
         json.WriteString("outcome"u8, _outcome.Word());
+        if (_limitedBy is not null)
+        {
+            // The canonical marker (T-20), which searches look for.
+            json.WriteString("event"u8, "RATE_LIMIT_EXCEEDED"u8);
+            json.WriteString("limit"u8, _limitedBy);
+        }
         json.WriteNumber("duration_ms"u8, Milliseconds(duration));
         if (upstream is { } took)
             json.WriteNumber("upstream_ms"u8, Milliseconds(took));

@@ -30,7 +30,7 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         }
         finally
         {
-            admission.Leave(exchange);
+            Admission.Leave(exchange);
             meters.Ended();
             Record(exchange);
         }
@@ -39,6 +39,18 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask OfferAsync(Exchange exchange)
     {
+        if (exchange.Route?.Service is { } service)
+        {
+            var now = clock.GetTimestamp();
+            if (!service.Breaker.TryEnter(now, out var trial))
+            {
+                exchange.Outcome = Outcome.BreakerOpen;
+                await ExplainAsync(exchange);
+                return;
+            }
+            exchange.ServiceTrial = trial;
+            service.Retries.Deposit(now);
+        }
         while (table.TryClaim(exchange))
         {
             try
@@ -47,9 +59,9 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
             }
             finally
             {
+                Judge(exchange);
                 exchange.Release();
             }
-            Judge(exchange);
             if (exchange.Outcome == Outcome.Served || exchange.HasStarted)
                 return;
             if (exchange.Left.IsCancellationRequested)
@@ -58,41 +70,56 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
                 return;
             }
             if (!MayOfferAgain(exchange))
-            {
-                await ExplainAsync(exchange);
-                return;
-            }
+                break;
             exchange.Exclude();
             meters.CountRetry();
         }
         await ExplainAsync(exchange);
     }
 
-    /// <summary>What the outcome says of the target's health.</summary>
+    /// <summary>
+    /// What the outcome says of the health of the target, and of the service when no answer came at all: an answer, even
+    /// that something behind it is out of order, shows that the service is there.
+    /// </summary>
     private void Judge(Exchange exchange)
     {
-        if (exchange.Outcome == Outcome.TargetUnreachable)
+        var (target, service, now) = (exchange.Target!.Breaker, exchange.Route!.Service.Breaker, clock.GetTimestamp());
+        if (exchange.Outcome.IsTargets())
         {
-            if (exchange.Target!.FailedToConnect(options.EjectAfter, clock.GetTimestamp() + (long)(options.EjectFor.TotalSeconds * clock.TimestampFrequency)))
+            if (target.Failed(now, exchange.Trial))
                 meters.CountEjection();
+            service.Failed(now, exchange.ServiceTrial);
         }
-        else if (exchange.AnsweredAt > 0)
-            exchange.Target!.Answered();
+        else if (exchange.Outcome == Outcome.Served)
+        {
+            if (exchange.Status is StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout)
+                target.Failed(now, exchange.Trial);
+            else
+                target.Succeeded(now, exchange.Trial);
+            service.Succeeded(now, exchange.ServiceTrial);
+        }
+        else
+        {
+            target.TrialLeft(now, exchange.Trial);
+            service.TrialLeft(now, exchange.ServiceTrial);
+        }
     }
 
-    private static bool MayOfferAgain(Exchange exchange) =>
+    private bool MayOfferAgain(Exchange exchange) =>
         exchange.Attempts < exchange.Route!.Policy.Retry.Attempts
-        && (exchange.Outcome == Outcome.TargetUnreachable || (exchange.Outcome == Outcome.TargetNoAnswer && exchange.IsHarmlessTwice));
+        && (exchange.Outcome == Outcome.TargetUnreachable || (exchange.Outcome == Outcome.TargetNoAnswer && exchange.IsHarmlessTwice))
+        && exchange.Route.Service.Retries.TryWithdraw(clock.GetTimestamp());
 
     /// <summary>Nothing was sent to the client yet: it hears why not.</summary>
     private ValueTask ExplainAsync(Exchange exchange)
     {
-        if (exchange.Attempts == 0)
+        if (exchange.Attempts == 0 && exchange.Outcome != Outcome.BreakerOpen)
             exchange.Outcome = exchange.Route is null ? Outcome.NoRoute : Outcome.NoTarget;
         return exchange.AnswerAsync(exchange.Outcome switch
         {
             Outcome.NoRoute => Answer.Of(exchange, StatusCodes.Status404NotFound, "no-route", "There is no route for this host."),
             Outcome.NoTarget => Answer.Of(exchange, StatusCodes.Status503ServiceUnavailable, "no-instance", "No instance is ready to serve this host.", _retryAfter),
+            Outcome.BreakerOpen => Answer.Of(exchange, StatusCodes.Status503ServiceUnavailable, "breaker-open", "The service did not answer for a while; it is left alone for a moment.", _retryAfter),
             Outcome.TargetUnreachable => Answer.Of(exchange, StatusCodes.Status502BadGateway, "unreachable", "No instance could be reached."),
             Outcome.TargetTimeout => Answer.Of(exchange, StatusCodes.Status504GatewayTimeout, "timeout", "The instance did not answer in time."),
             Outcome.TargetBadAnswer => Answer.Of(exchange, StatusCodes.Status502BadGateway, "bad-answer", "What the instance answered cannot be understood."),

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Primitives;
 
 namespace Groundcrew.Edge;
 
@@ -58,6 +59,23 @@ internal abstract class Exchange
 
     public int Attempts { get; private set; }
 
+    /// <summary>The trials that the breakers of target and service gave; 0 for none.</summary>
+    public long Trial { get; private set; }
+
+    public long ServiceTrial { get; set; }
+
+    /// <summary>The limit on requests in flight that counts it; null for none.</summary>
+    public ConcurrencyGate? Entered { get; set; }
+
+    /// <summary>The limit that turned it away; null for none.</summary>
+    public string? LimitedBy { get; set; }
+
+    /// <summary>Whether the client's side is TLS, here or at a trusted proxy in front.</summary>
+    public bool IsSecure { get; set; }
+
+    /// <summary>What <c>X-Forwarded-For</c> says: the client, and the trusted proxies on its way.</summary>
+    public string? ForwardedFor { get; set; }
+
     public Outcome Outcome { get; set; }
 
     /// <summary>When it began, as a timestamp of the clock.</summary>
@@ -90,6 +108,9 @@ internal abstract class Exchange
     /// <summary>The first value of a header; null when there is none.</summary>
     public abstract string? Header(string name);
 
+    /// <summary>All its values, in order.</summary>
+    public abstract StringValues Headers(string name);
+
     /// <summary>Idempotent (RFC 9110, section 9.2.2) and without a body that could be half gone.</summary>
     public bool IsHarmlessTwice => BodyLength == 0 && Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
 
@@ -104,14 +125,17 @@ internal abstract class Exchange
     {
         (StartedAt, SentAt, AnsweredAt, Attempts) = (now, 0, 0, 0);
         (Route, Backend, Target, Client, WasUpgraded, Outcome) = (null, null, null, Remote, false, Outcome.Served);
+        (Trial, ServiceTrial, Entered, LimitedBy, IsSecure) = (0, 0, null, null, IsTls);
         if (_tried.Length > 0)
             _tried = [];
     }
 
     /// <summary>A target was claimed for it.</summary>
-    public void Claimed(TargetState target)
+    /// <param name="target">The target.</param>
+    /// <param name="trial">What its breaker gave; 0 when it is closed.</param>
+    public void Claimed(TargetState target, long trial)
     {
-        Target = target;
+        (Target, Trial) = (target, trial);
         Attempts++;
     }
 

@@ -1,7 +1,7 @@
 namespace Groundcrew.Edge;
 
 /// <summary>A deployment as a route uses it: its targets, its share, and what is counted of it. Thread-safe.</summary>
-internal sealed class BackendState(string deployment, int percent, Balance balance, TargetState[] targets, BackendMeters meters)
+internal sealed class BackendState(string deployment, int percent, Balance balance, long slowStart, TargetState[] targets, BackendMeters meters)
 {
     private uint _turn;
 
@@ -9,6 +9,8 @@ internal sealed class BackendState(string deployment, int percent, Balance balan
 
     /// <summary>Its share of the route's traffic; of the route's own deployment 0: it takes what is left.</summary>
     public int Percent => percent;
+
+    public IReadOnlyList<TargetState> Targets => targets;
 
     public bool HasTargets => targets.Length > 0;
 
@@ -19,7 +21,7 @@ internal sealed class BackendState(string deployment, int percent, Balance balan
     public void Count(int status, Outcome outcome, double? seconds) => meters.Count(status, outcome, seconds);
 
     /// <summary>
-    /// A target that was not <paramref name="tried"/>; ejected ones are left out unless all are. Null when none is left.
+    /// A target that was not <paramref name="tried"/>; those that are not well are left out unless all are. Null when none is left.
     /// Least requests draws two and takes the less busy one ("power of two choices", Mitzenmacher 1996).
     /// </summary>
     public TargetState? Pick(ReadOnlySpan<TargetState?> tried, long now)
@@ -34,25 +36,25 @@ internal sealed class BackendState(string deployment, int percent, Balance balan
         var (a, b) = (targets[first], targets[second]);
         var (goodA, goodB) = (IsGood(a, tried, now), IsGood(b, tried, now));
         if (goodA && goodB)
-            return a.InFlight <= b.InFlight ? a : b;
+            return a.Load(now, slowStart) <= b.Load(now, slowStart) ? a : b;
         return goodA ? a : goodB ? b : Search(first, tried, now);
     }
 
     private TargetState? Search(int start, ReadOnlySpan<TargetState?> tried, long now)
     {
-        TargetState? ejected = null;
+        TargetState? unwell = null;
         for (var i = 0; i < targets.Length; i++)
         {
             var target = targets[(start + i) % targets.Length];
             if (tried.Contains(target))
                 continue;
-            if (!target.IsEjected(now))
+            if (target.IsWell(now))
                 return target;
-            ejected ??= target;
+            unwell ??= target;
         }
-        return ejected;
+        return unwell;
     }
 
     private static bool IsGood(TargetState target, ReadOnlySpan<TargetState?> tried, long now) =>
-        !target.IsEjected(now) && !tried.Contains(target);
+        target.IsWell(now) && !tried.Contains(target);
 }

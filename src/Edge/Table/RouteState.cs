@@ -1,4 +1,5 @@
 using System.Net;
+using Groundcrew.Bedrock;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
@@ -8,10 +9,12 @@ internal sealed class RouteState
 {
     private readonly BackendState[] _split;
 
-    public RouteState(Route route, BackendState main, BackendState[] split)
+    public RouteState(Route route, BackendState main, BackendState[] split, ServiceState service, HoldGate hold, RateLimiter[] rates)
     {
-        (Route, Main, _split) = (route, main, split);
+        (Route, Main, _split, Service, Hold, Rates) = (route, main, split, service, hold, rates);
         Policy = route.Policy ?? RoutePolicy.Default;
+        Identity = new HeaderRules(Policy.StripHeaders);
+        Networks = Policy.Allow.Count + Policy.Deny.Count == 0 ? null : new NetworkGate(AddressSet.Parse(Policy.Allow, "allow", new ProblemList()), AddressSet.Parse(Policy.Deny, "deny", new ProblemList()));
         Forwarding = ConfigOf(Policy, Policy.Time.Idle);
         Upgrading = ConfigOf(Policy, Policy.Time.Upgraded);
     }
@@ -20,8 +23,23 @@ internal sealed class RouteState
 
     public RoutePolicy Policy { get; }
 
+    public ServiceState Service { get; }
+
+    public HoldGate Hold { get; }
+
+    public RateLimiter[] Rates { get; }
+
+    /// <summary>Which headers say who somebody is, so that only the inside may set them.</summary>
+    public HeaderRules Identity { get; }
+
+    /// <summary>Null when all may come in.</summary>
+    public NetworkGate? Networks { get; }
+
     /// <summary>The deployment of the route itself.</summary>
     public BackendState Main { get; }
+
+    /// <summary>The targets of all its deployments.</summary>
+    public IEnumerable<TargetState> Targets => _split.Prepend(Main).SelectMany(b => b.Targets);
 
     /// <summary>How the full path forwards a request, and one that may become an upgraded connection.</summary>
     public ForwarderRequestConfig Forwarding { get; }

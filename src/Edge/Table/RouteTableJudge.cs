@@ -25,6 +25,10 @@ internal static class RouteTableJudge
         var seen = new Dictionary<(string, string, RouteMatch?), int>();
         for (var i = 0; i < (table.Routes?.Count ?? 0); i++)
             JudgeRoute(table.Routes![i], i, seen, problems);
+        for (var i = 0; i < table.Holds.Count; i++)
+            LevelJudge.Judge(table.Holds[i].Hold, $"holds[{i}].hold", problems);
+        for (var i = 0; i < table.Maintenance.Count; i++)
+            LevelJudge.Judge(table.Maintenance[i], $"maintenance[{i}]", problems);
         return problems.Problems;
     }
 
@@ -40,6 +44,8 @@ internal static class RouteTableJudge
         problems.RequireSlug($"{path}.org", route.Org);
         problems.RequireSlug($"{path}.project", route.Project);
         problems.RequireSlug($"{path}.environment", route.Environment);
+        if (route.Policy is { } policy)
+            RoutePolicyJudge.Judge(policy, $"{path}.policy", problems);
         JudgeDeployment(route.Deployment, route.Targets, path, problems);
         for (var i = 0; i < route.Split.Count; i++)
             JudgeDeployment(route.Split[i].Deployment, route.Split[i].Targets, $"{path}.split[{i}]", problems);

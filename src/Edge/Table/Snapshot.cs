@@ -7,8 +7,9 @@ internal sealed class Snapshot
 
     public Snapshot(RouteTable? table, string digest, IEnumerable<RouteState> routes, IReadOnlySet<TargetState> targets)
     {
-        (Table, Digest, Targets) = (table, digest, targets);
-        var byHost = routes.GroupBy(r => r.Route.Host, StringComparer.OrdinalIgnoreCase).ToDictionary(
+        (Table, Digest, Targets, Routes) = (table, digest, targets, [.. routes]);
+        Maintenance = new MaintenanceGate(table?.Maintenance ?? []);
+        var byHost = Routes.GroupBy(r => r.Route.Host, StringComparer.OrdinalIgnoreCase).ToDictionary(
             g => g.Key, g => g.OrderByDescending(r => r.Route.Path.Length).ThenBy(r => r.Route.Match is null).ToArray(), StringComparer.OrdinalIgnoreCase);
         _byHost = byHost.GetAlternateLookup<ReadOnlySpan<char>>();
     }
@@ -24,6 +25,10 @@ internal sealed class Snapshot
     /// <summary>Tells two tables of one generation apart.</summary>
     public string Digest { get; }
 
+    public IReadOnlyList<RouteState> Routes { get; }
+
+    public MaintenanceGate Maintenance { get; }
+
     /// <summary>Every target of every route, once.</summary>
     public IReadOnlySet<TargetState> Targets { get; }
 
@@ -35,6 +40,15 @@ internal sealed class Snapshot
         foreach (var route in routes)
             if (IsBelow(exchange.Path, route.Route.Path) && route.Fits(exchange))
                 return route;
+        return null;
+    }
+
+    /// <summary>A handful at any time, so that they are simply looked through.</summary>
+    public string? ChallengeOf(ReadOnlySpan<char> host, ReadOnlySpan<char> token)
+    {
+        foreach (var challenge in Table?.Challenges ?? [])
+            if (host.Equals(challenge.Host, StringComparison.OrdinalIgnoreCase) && token.SequenceEqual(challenge.Token))
+                return challenge.Answer;
         return null;
     }
 

@@ -7,13 +7,15 @@ namespace Groundcrew.Edge;
 /// What is happening at one instance: requests in flight and passive health. Lives as long as a table names it or a
 /// request uses it, across tables. Thread-safe, without a lock.
 /// </summary>
-internal sealed class TargetState(Target target, Nudge changed)
+internal sealed class TargetState(Target target, BreakerPolicy policy, Nudge changed, TimeProvider clock)
 {
     private int _inFlight;
     private int _upgraded;
     private int _retired;
-    private int _failures;
-    private long _ejectedUntil;
+    private volatile bool _isProbedBad;
+    private volatile Breaker _breaker = new(policy, clock);
+    private BreakerPolicy _policy = policy;
+    private long _since = clock.GetTimestamp();
 
     public Guid InstanceId { get; } = target.InstanceId;
 
@@ -26,6 +28,13 @@ internal sealed class TargetState(Target target, Nudge changed)
     public EndPoint EndPoint { get; } = TargetPool.EndPointOf(target.Address);
 
     public TargetPool Pool { get; } = new();
+
+    /// <summary>Its passive health.</summary>
+    public Breaker Breaker
+    {
+        get => _breaker;
+        private set => _breaker = value;
+    }
 
     public int InFlight => Volatile.Read(ref _inFlight);
 
@@ -64,27 +73,30 @@ internal sealed class TargetState(Target target, Nudge changed)
     /// <summary>A route names it again.</summary>
     public void Return() => Interlocked.Exchange(ref _retired, 0);
 
-    /// <summary>Whether passive health leaves it out at the timestamp <paramref name="now"/>.</summary>
-    public bool IsEjected(long now) => Volatile.Read(ref _ejectedUntil) > now;
+    /// <summary>Whether it may be given a request at the timestamp <paramref name="now"/>: its breaker is closed or may be tried, and probes find it well.</summary>
+    public bool IsWell(long now) => !_isProbedBad && Breaker.Allows(now);
 
-    /// <summary>It answered.</summary>
-    public void Answered()
-    {
-        if (Volatile.Read(ref _failures) == 0)
-            return;
-        Volatile.Write(ref _failures, 0);
-        Volatile.Write(ref _ejectedUntil, 0);
-    }
+    /// <summary>What the edge's own probes say.</summary>
+    public void Probed(bool isWell) => _isProbedBad = !isWell;
 
     /// <summary>
-    /// No connection could be opened. Returns true when that leaves it out until <paramref name="ejectUntil"/>. After
-    /// that time one more failure leaves it out again, and one answer forgives everything.
+    /// How busy it is, for comparison: requests in flight, the one to come included, over its share. A target that is new
+    /// has a share that grows to one in the time of the slow start.
     /// </summary>
-    public bool FailedToConnect(int ejectAfter, long ejectUntil)
+    public double Load(long now, long slowStart)
     {
-        if (Interlocked.Increment(ref _failures) < ejectAfter)
-            return false;
-        Volatile.Write(ref _ejectedUntil, ejectUntil);
-        return true;
+        var age = now - Volatile.Read(ref _since);
+        var share = slowStart > 0 && age < slowStart ? Math.Max(0.05, age / (double)slowStart) : 1;
+        return (InFlight + 1) / share;
+    }
+
+    /// <summary>Its breaker, which begins anew when the policy is another one or the target comes back.</summary>
+    public void Judge(BreakerPolicy policy, bool isBack, TimeProvider clock)
+    {
+        if (!isBack && policy == _policy)
+            return;
+        (_policy, Breaker) = (policy, new Breaker(policy, clock));
+        if (isBack)
+            Volatile.Write(ref _since, clock.GetTimestamp());
     }
 }

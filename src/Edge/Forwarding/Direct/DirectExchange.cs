@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace Groundcrew.Edge;
 
@@ -35,10 +36,10 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     private readonly AnswerHead _answer = new();
     private readonly CancellationTokenRegistration _onLeft;
     private readonly CancellationTokenRegistration _onStop;
-    private readonly ClientWay _way;
     private RequestHead? _head = new();
     private string _forwarded = "";
-    private string _forwardedHost = "";
+    private string? _forwardedHost;
+    private IPAddress? _forwardedFor;
     private long _bodyLeft;
     private long _bytesSent;
     private int _status;
@@ -52,8 +53,6 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
         Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address;
         IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
-        Client = Remote;
-        _way = ClientWay.Of(this);
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
         _onLeft = connection.ConnectionClosed.UnsafeRegister(static state => ((DirectExchange)state!).ClientHasLeft(), this);
         _onStop = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
@@ -83,21 +82,21 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     public override long? BytesSent => _bytesSent;
 
-    public ClientWay Way => _way;
-
-    /// <summary>The value of <c>Forwarded</c>; the same as long as the host is.</summary>
+    /// <summary>The value of <c>Forwarded</c>; the same as long as the client and the host are.</summary>
     public string Forwarded
     {
         get
         {
-            if (ReferenceEquals(_forwardedHost, Host))
+            if (ReferenceEquals(_forwardedHost, Host) && Equals(_forwardedFor, Client))
                 return _forwarded;
-            (_forwardedHost, _forwarded) = (Host, _way.Forwarded(Host));
+            (_forwardedHost, _forwardedFor, _forwarded) = (Host, Client, ClientWay.Forwarded(this));
             return _forwarded;
         }
     }
 
     public override string? Header(string name) => _head!.Header(name);
+
+    public override StringValues Headers(string name) => _head!.Headers(name);
 
     /// <summary>Waits for the next request and reads it.</summary>
     public async ValueTask<DirectNext> NextAsync()

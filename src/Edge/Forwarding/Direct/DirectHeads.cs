@@ -12,14 +12,15 @@ internal static class DirectHeads
         to.Write(" "u8);
         to.Write(head.Target);
         to.Write(" HTTP/1.1\r\n"u8);
+        var identity = exchange.Route!.Identity;
         foreach (ref readonly var field in head.Fields)
-            if (field.Kind is FieldKind.Other or FieldKind.Host or FieldKind.ContentLength or FieldKind.Via or FieldKind.Date)
+            if (field.Kind is FieldKind.Host or FieldKind.ContentLength or FieldKind.Via or FieldKind.Date
+                || (field.Kind == FieldKind.Other && !identity.Strips(head.NameOf(field))))
                 to.Write(head.LineOf(field));
-        var way = exchange.Way;
         to.Write("X-Forwarded-For: "u8);
-        to.Write(way.For ?? "");
+        to.Write(exchange.ForwardedFor ?? "");
         to.Write("\r\nX-Forwarded-Proto: "u8);
-        to.Write(way.Proto);
+        to.Write(ClientWay.Proto(exchange));
         to.Write("\r\nX-Forwarded-Host: "u8);
         to.Write(head.Host);
         to.Write("\r\nForwarded: "u8);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Microsoft.Extensions.Primitives;
 
 namespace Groundcrew.Edge;
 
@@ -68,6 +69,16 @@ internal sealed class RequestHead
             if (Ascii.EqualsIgnoreCase(NameOf(field), name))
                 return Encoding.Latin1.GetString(ValueOf(field));
         return null;
+    }
+
+    /// <summary>All values of a header, in order.</summary>
+    public StringValues Headers(string name)
+    {
+        var values = StringValues.Empty;
+        foreach (ref readonly var field in Fields)
+            if (Ascii.EqualsIgnoreCase(NameOf(field), name))
+                values = StringValues.Concat(values, Encoding.Latin1.GetString(ValueOf(field)));
+        return values;
     }
 
     /// <summary>Reads the head at the start of <paramref name="input"/>; <paramref name="length"/> is how much of it that took.</summary>

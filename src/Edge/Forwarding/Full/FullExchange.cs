@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
@@ -25,7 +26,6 @@ internal sealed class FullExchange : Exchange
         _crossing = new Crossing(this);
         Begin(clock.GetTimestamp());
         RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), clock);
-        Client = Remote;
     }
 
     public override string Method => _context.Request.Method;
@@ -52,6 +52,8 @@ internal sealed class FullExchange : Exchange
     public override long? BytesSent => _sent?.Count;
 
     public override string? Header(string name) => _context.Request.Headers[name] is [{ } first, ..] ? first : null;
+
+    public override StringValues Headers(string name) => _context.Request.Headers[name];
 
     public override async ValueTask<Outcome> SendAsync()
     {
@@ -146,6 +148,7 @@ internal sealed class FullExchange : Exchange
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            proxyRequest.Options.Set(Upstream.ConnectLimit, exchange.Route!.Policy.Time.Connect);
             proxyRequest.RequestUri = RequestTarget.For(httpContext, destinationPrefix);
         }
 

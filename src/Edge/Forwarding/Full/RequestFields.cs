@@ -13,11 +13,13 @@ internal static class RequestFields
             RemoveHopByHop(headers, connection.ToString());
         foreach (var name in ClientHeaders.Untrusted)
             headers.Remove(name);
-        var way = ClientWay.Of(exchange);
-        headers["X-Forwarded-For"] = way.For is { } client ? new StringValues(client) : StringValues.Empty;
-        headers["X-Forwarded-Proto"] = way.Proto;
+        var identity = exchange.Route!.Identity;
+        foreach (var name in headers.Keys.Where(n => identity.Strips(n)).ToList())
+            headers.Remove(name);
+        headers["X-Forwarded-For"] = exchange.ForwardedFor is { } client ? new StringValues(client) : StringValues.Empty;
+        headers["X-Forwarded-Proto"] = ClientWay.Proto(exchange);
         headers["X-Forwarded-Host"] = headers.Host;
-        headers["Forwarded"] = way.Forwarded(exchange.Host);
+        headers["Forwarded"] = ClientWay.Forwarded(exchange);
         headers.Append(HeaderNames.Via, ClientWay.Via);
         headers[ClientHeaders.RequestId] = exchange.RequestId;
     }
