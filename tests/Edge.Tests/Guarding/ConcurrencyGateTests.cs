@@ -85,6 +85,21 @@ public sealed class ConcurrencyGateTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
+    [Fact]
+    public async Task A_place_that_becomes_free_while_somebody_joins_the_line_is_not_lost()
+    {
+        var gate = Gate(1, 1);
+        for (var round = 0; round < 5000; round++)
+        {
+            Assert.Equal(GateEnd.Entered, await gate.EnterAsync(Cancellation));
+            var leaving = Task.Run(gate.Leave, Cancellation);
+            Assert.Equal(GateEnd.Entered, await gate.EnterAsync(Cancellation).AsTask().WaitAsync(Eventually.Limit, Cancellation));
+            await leaving;
+            gate.Leave();
+        }
+        Assert.Equal((0, 0), (gate.InFlight, gate.Waiting));
+    }
+
     [Theory]
     [InlineData(1, 4)]
     [InlineData(3, 2)]

@@ -92,6 +92,15 @@ public sealed class RateLimiterTests
     }
 
     [Fact]
+    public void A_time_that_comes_late_forgives_nothing()
+    {
+        var limiter = Limiter(10, TimeSpan.FromSeconds(1));
+        Take(limiter, "a", 10);
+        Assert.False(limiter.TryTake("a", Now - TimeSpan.TicksPerSecond, out _));
+        Assert.False(limiter.TryTake("a", Now, out _));
+    }
+
+    [Fact]
     public void Buckets_that_are_full_again_are_forgotten_before_one_in_use_is_taken_over()
     {
         var limiter = Limiter(60, TimeSpan.FromMinutes(1), capacity: 8);
