@@ -120,6 +120,10 @@ public sealed class EdgeTable
         ];
     }
 
+    /// <summary>What holds services back, as it is now.</summary>
+    internal IReadOnlyList<(ServiceName Service, ServiceState State, HoldGate Hold, IReadOnlyList<RateLimiter> Rates)> Limits() =>
+        [.. Volatile.Read(ref _current).Routes.GroupBy(r => r.Service).Select(g => (g.Key.Name, g.Key, g.First().Hold, (IReadOnlyList<RateLimiter>)[.. g.SelectMany(r => r.Rates).Distinct()]))];
+
     /// <summary>The maintenance that holds for an organization and a path now; null when none does.</summary>
     internal Maintenance? MaintenanceOf(string org, ReadOnlySpan<char> path) => Volatile.Read(ref _current).Maintenance.Holds(org, path, _clock.GetUtcNow());
 

@@ -123,6 +123,7 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
             Outcome.TargetUnreachable => Answer.Of(exchange, StatusCodes.Status502BadGateway, "unreachable", "No instance could be reached."),
             Outcome.TargetTimeout => Answer.Of(exchange, StatusCodes.Status504GatewayTimeout, "timeout", "The instance did not answer in time."),
             Outcome.TargetBadAnswer => Answer.Of(exchange, StatusCodes.Status502BadGateway, "bad-answer", "What the instance answered cannot be understood."),
+            Outcome.TooLarge => Answer.Of(exchange, StatusCodes.Status413PayloadTooLarge, "too-large", $"The body is larger than {exchange.Route!.Policy.MaxBodyBytes} bytes."),
             Outcome.ClientBad => Answer.Of(exchange, StatusCodes.Status400BadRequest, "bad-request-body", "The request body could not be read."),
             Outcome.ClientSlow => Answer.Of(exchange, StatusCodes.Status408RequestTimeout, "slow-request", "The request did not come in time."),
             _ => Answer.Of(exchange, StatusCodes.Status502BadGateway, "bad-gateway", "The instance did not answer."),

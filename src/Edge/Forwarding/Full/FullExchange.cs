@@ -100,6 +100,9 @@ internal sealed class FullExchange : Exchange
         if (_isPrepared)
             return;
         _isPrepared = true;
+        // A body whose length is not said beforehand is cut off where the limit is.
+        if (Route!.Policy.MaxBodyBytes is { } most && _context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = most;
         RequestFields.Rewrite(_context.Request.Headers, this);
         Body();
     }
@@ -122,6 +125,7 @@ internal sealed class FullExchange : Exchange
         // The handler tells its own connect timeout from our limit on idleness by the exception inside.
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled => Outcome.ClientLeft,
+        ForwarderError.RequestBodyClient when IsTooLarge(failure) => Outcome.TooLarge,
         ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft : Outcome.ClientBad,
         ForwarderError.RequestBodyDestination => Outcome.TargetNoAnswer,
         ForwarderError.ResponseHeaders => Outcome.TargetBadAnswer,
@@ -132,6 +136,10 @@ internal sealed class FullExchange : Exchange
         _ when WasUpgraded => Outcome.Served,
         _ => Outcome.TargetNoAnswer,
     };
+
+    private static bool IsTooLarge(Exception? failure) =>
+        failure is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }
+        || failure is AggregateException { InnerExceptions: var all } && all.Any(IsTooLarge);
 
     private static Outcome OutcomeOf(HttpRequestError error) => error switch
     {
