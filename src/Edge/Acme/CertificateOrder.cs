@@ -179,10 +179,17 @@ public sealed class CertificateOrder(AcmeClient client, IAcmeChallenges challeng
     private static IssuedCertificate Check(string chain, ECDsa key)
     {
         using var certificate = X509Certificate2.CreateFromPem(chain);
-        if (!certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
-            throw AcmeException.BadAnswer("The authority sent a certificate for another key.");
-        return new IssuedCertificate(
-            chain, new Secret(key.ExportPkcs8PrivateKeyPem()),
-            new DateTimeOffset(certificate.NotBefore).ToUniversalTime(), new DateTimeOffset(certificate.NotAfter).ToUniversalTime());
+        try
+        {
+            if (!certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
+                throw AcmeException.BadAnswer("The authority sent a certificate for another key.");
+            return new IssuedCertificate(
+                chain, new Secret(key.ExportPkcs8PrivateKeyPem()),
+                new DateTimeOffset(certificate.NotBefore).ToUniversalTime(), new DateTimeOffset(certificate.NotAfter).ToUniversalTime());
+        }
+        catch (CryptographicException e)
+        {
+            throw AcmeException.BadAnswer($"The authority sent a certificate that cannot be read: {e.Message}", e);
+        }
     }
 }

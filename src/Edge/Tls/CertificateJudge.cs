@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Groundcrew.Bedrock;
@@ -151,21 +152,30 @@ public static class CertificateJudge
         return chain;
     }
 
+    /// <summary>Most of a certificate is read late by the framework: whatever is broken in it is to be found now.</summary>
+    private static void ReadAll(X509Certificate2 certificate)
+    {
+        Info(certificate);
+        foreach (var uses in certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>())
+            _ = uses.EnhancedKeyUsages;
+        foreach (var limits in certificate.Extensions.OfType<X509BasicConstraintsExtension>())
+            _ = limits.CertificateAuthority;
+        certificate.PublicKey.ExportSubjectPublicKeyInfo();
+        certificate.GetRSAPublicKey()?.Dispose();
+        certificate.GetECDsaPublicKey()?.Dispose();
+        CertificateSignature.Parts(certificate);
+    }
+
     private static X509Certificate2? TryLoad(ReadOnlySpan<char> pem, int index, ProblemList problems)
     {
         X509Certificate2? certificate = null;
         try
         {
             certificate = X509Certificate2.CreateFromPem(pem);
-            // Extensions are read late: a broken one is to be found now.
-            NamesOf(certificate);
-            foreach (var uses in certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>())
-                _ = uses.EnhancedKeyUsages;
-            foreach (var limits in certificate.Extensions.OfType<X509BasicConstraintsExtension>())
-                _ = limits.CertificateAuthority;
+            ReadAll(certificate);
             return certificate;
         }
-        catch (CryptographicException)
+        catch (Exception e) when (e is CryptographicException or AsnContentException)
         {
             certificate?.Dispose();
             problems.Add("unreadable", $"chain[{index}]", "The certificate cannot be read.", "Copy it again, whole.");

@@ -7,6 +7,8 @@ namespace Groundcrew.Edge;
 /// <summary>Whether one certificate signed another (RFC 5280, 4.1). Pure.</summary>
 internal static class CertificateSignature
 {
+    private static readonly Asn1Tag VersionTag = new(TagClass.ContextSpecific, 0);
+
     /// <summary>
     /// Whether the names follow each other and the signature is right. A signature of a kind that is rarely seen
     /// (anything but PKCS#1 1.5 and ECDSA with SHA-2) is taken on the names alone, as clients judge it anyway.
@@ -15,22 +17,35 @@ internal static class CertificateSignature
     {
         if (!certificate.IssuerName.RawData.AsSpan().SequenceEqual(issuer.SubjectName.RawData))
             return false;
-        if (HashOf(certificate.SignatureAlgorithm.Value) is not { } hash)
-            return true;
-        var (signed, signature) = Parts(certificate);
+        var (signed, isConsistent, signature) = Parts(certificate);
+        if (!isConsistent || HashOf(certificate.SignatureAlgorithm.Value) is not { } hash)
+            return isConsistent;
         using var curve = issuer.GetECDsaPublicKey();
         using var rsa = issuer.GetRSAPublicKey();
-        return curve?.VerifyData(signed.Span, signature, hash, DSASignatureFormat.Rfc3279DerSequence)
-            ?? rsa?.VerifyData(signed.Span, signature, hash, RSASignaturePadding.Pkcs1)
-            ?? false;
+        try
+        {
+            return curve?.VerifyData(signed.Span, signature, hash, DSASignatureFormat.Rfc3279DerSequence)
+                ?? rsa?.VerifyData(signed.Span, signature, hash, RSASignaturePadding.Pkcs1)
+                ?? false;
+        }
+        catch (CryptographicException)
+        {
+            // A signature that is not even well-formed is nobody's.
+            return false;
+        }
     }
 
-    private static (ReadOnlyMemory<byte> Signed, byte[] Signature) Parts(X509Certificate2 certificate)
+    /// <summary>The algorithm stands inside and outside of what is signed, and must be the same (RFC 5280, 4.1.1.2).</summary>
+    internal static (ReadOnlyMemory<byte> Signed, bool IsConsistent, byte[] Signature) Parts(X509Certificate2 certificate)
     {
         var whole = new AsnReader(certificate.RawDataMemory, AsnEncodingRules.DER).ReadSequence();
         var signed = whole.ReadEncodedValue();
-        whole.ReadEncodedValue();
-        return (signed, whole.ReadBitString(out _));
+        var outside = whole.ReadEncodedValue();
+        var inside = new AsnReader(signed, AsnEncodingRules.DER).ReadSequence();
+        if (inside.PeekTag().HasSameClassAndValue(VersionTag))
+            inside.ReadEncodedValue();
+        inside.ReadEncodedValue();
+        return (signed, inside.ReadEncodedValue().Span.SequenceEqual(outside.Span), whole.ReadBitString(out _));
     }
 
     private static HashAlgorithmName? HashOf(string? algorithm) => algorithm switch
