@@ -1,8 +1,6 @@
 using System.Buffers.Text;
 using System.Net.Security;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 
@@ -11,11 +9,13 @@ namespace Groundcrew.Edge.Acme;
 /// <summary>
 /// Speaks ACME (RFC 8555) with one authority for one account. Every method throws <see cref="AcmeException"/> when the
 /// authority refuses, cannot be reached or does not speak the protocol, and <see cref="OperationCanceledException"/>
-/// when the caller gives up. <see cref="CertificateOrder"/> does a whole order with it. Thread-safe.
+/// when the caller gives up. Whatever only reads and waits (settle, download) goes on through broken connections and
+/// short rate limits until <see cref="AcmeClientOptions.PollLimit"/>. <see cref="CertificateOrder"/> does a whole order with it. Thread-safe.
 /// </summary>
 public sealed class AcmeClient : IDisposable
 {
     private const string ChainType = "application/pem-certificate-chain";
+    private const string JsonType = "application/json";
     private const int MostNames = 100;
 
     private readonly Uri _directory;
@@ -123,11 +123,15 @@ public sealed class AcmeClient : IDisposable
 
     /// <summary>Waits until an authorization is pending no more.</summary>
     public Task<AcmeAuthorization> SettleAsync(AcmeAuthorization authorization, CancellationToken cancellation) =>
-        PollAsync(authorization.Url, _reader.Authorization, a => a.Status != AcmeStatus.Pending, $"the proof of {authorization.Name}", cancellation);
+        PollAsync(
+            new Look<AcmeAuthorization>(authorization.Url, a => _reader.Authorization(authorization.Url, a), a => a.Status != AcmeStatus.Pending),
+            $"the proof of {authorization.Name}", cancellation);
 
     /// <summary>Waits until the authority works on an order no more: it is ready, valid or failed.</summary>
     public Task<AcmeOrder> SettleAsync(AcmeOrder order, CancellationToken cancellation) =>
-        PollAsync(order.Url, _reader.Order, o => o.Status is not (AcmeStatus.Pending or AcmeStatus.Processing), "the order", cancellation);
+        PollAsync(
+            new Look<AcmeOrder>(order.Url, a => _reader.Order(order.Url, a), o => o.Status is not (AcmeStatus.Pending or AcmeStatus.Processing)),
+            "the order", cancellation);
 
     /// <summary>Hands in the signing request (PKCS#10, DER) of an order that is ready.</summary>
     public async Task<AcmeOrder> FinalizeAsync(AcmeOrder order, byte[] request, CancellationToken cancellation)
@@ -140,10 +144,10 @@ public sealed class AcmeClient : IDisposable
     /// The chain of a valid order as PEM, the certificate itself first (RFC 8555, 7.4.2). It is the authority's preferred
     /// chain; others that it links to are not asked for.
     /// </summary>
-    public async Task<string> DownloadAsync(AcmeOrder order, CancellationToken cancellation)
+    public Task<string> DownloadAsync(AcmeOrder order, CancellationToken cancellation)
     {
         var place = order.Certificate ?? throw new ArgumentException($"The order is {order.Status}; there is no certificate.", nameof(order));
-        return PemChain.Clean((await PostAsync(place, [], cancellation, ChainType)).Body);
+        return PollAsync(new Look<string>(place, a => PemChain.Clean(a.Body), _ => true, ChainType), "the download", cancellation);
     }
 
     /// <summary>Takes a certificate of this account back (RFC 8555, 7.6); the first one of the PEM text is meant.</summary>
@@ -172,7 +176,7 @@ public sealed class AcmeClient : IDisposable
         return account;
     }
 
-    private async Task<AcmeAnswer> PostAsync(Uri url, byte[] payload, CancellationToken cancellation, string accept = "application/json")
+    private async Task<AcmeAnswer> PostAsync(Uri url, byte[] payload, CancellationToken cancellation, string accept = JsonType)
     {
         var directory = await DirectoryAsync(cancellation);
         var account = Volatile.Read(ref _account) ?? (await FindAccountAsync(cancellation))?.Url
@@ -180,52 +184,41 @@ public sealed class AcmeClient : IDisposable
         return await _transport.PostAsync(directory.NewNonce, url, account, payload, cancellation, accept);
     }
 
-    private async Task<T> PollAsync<T>(
-        Uri url, Func<Uri, AcmeAnswer, T> read, Func<T, bool> isSettled, string what, CancellationToken cancellation)
+    /// <summary>
+    /// Looks until something is settled. A look that fails in passing is repeated: an order that is lost for one broken
+    /// connection counts against the authority's limits all the same.
+    /// </summary>
+    private async Task<T> PollAsync<T>(Look<T> look, string what, CancellationToken cancellation)
     {
         var begun = _clock.GetTimestamp();
         var pace = _options.FirstPoll;
         while (true)
         {
-            var answer = await PostAsync(url, [], cancellation);
-            var seen = read(url, answer);
-            if (isSettled(seen))
+            var (seen, failure, wanted) = await LookAsync(look, cancellation);
+            if (seen is not null && look.IsSettled(seen))
                 return seen;
-            var wait = answer.RetryAfter > pace ? answer.RetryAfter.Value : pace;
+            var wait = wanted > pace ? wanted.Value : pace;
             if (_clock.GetElapsedTime(begun) + wait > _options.PollLimit)
-                throw new AcmeException(new AcmeProblem(
-                    AcmeProblem.TimedOutType, $"The authority did not finish {what} within {_options.PollLimit.TotalSeconds} s.", RetryAfter: answer.RetryAfter));
+                throw failure ?? new AcmeException(new AcmeProblem(
+                    AcmeProblem.TimedOutType, $"The authority did not finish {what} within {_options.PollLimit.TotalSeconds} s.", RetryAfter: wanted));
             await Task.Delay(wait, _clock, cancellation);
             pace = TimeSpan.FromTicks(Math.Min(pace.Ticks * 3 / 2, Math.Max(pace.Ticks, _options.LongestPoll.Ticks)));
         }
     }
-}
 
-/// <summary>Reads chains that an authority sent. Pure.</summary>
-internal static class PemChain
-{
-    private const int LongestChain = 16;
-
-    /// <summary>The certificates of a download and nothing else: other things in it are refused (RFC 8555, 11.4).</summary>
-    public static string Clean(byte[] body)
+    private async Task<(T? Seen, AcmeException? Failure, TimeSpan? Wait)> LookAsync<T>(Look<T> look, CancellationToken cancellation)
     {
         try
         {
-            var text = Encoding.UTF8.GetString(body);
-            var chain = new List<string>();
-            for (var at = 0; PemEncoding.TryFind(text.AsSpan(at), out var found) && chain.Count < LongestChain; at += found.Location.End.Value)
-            {
-                var block = text.AsSpan(at)[found.Location];
-                if (!text.AsSpan(at)[found.Label].SequenceEqual("CERTIFICATE"))
-                    throw AcmeException.BadAnswer("The authority sent a chain with something else than certificates in it.");
-                using var certificate = X509Certificate2.CreateFromPem(block);
-                chain.Add(certificate.ExportCertificatePem());
-            }
-            return chain.Count > 0 ? string.Join('\n', chain) + "\n" : throw AcmeException.BadAnswer("The authority sent a chain without a certificate.");
+            var answer = await PostAsync(look.Url, [], cancellation, look.Accept);
+            return (look.Read(answer), null, answer.RetryAfter);
         }
-        catch (CryptographicException e)
+        catch (AcmeException e) when (e.Problem.IsPassing)
         {
-            throw AcmeException.BadAnswer($"The authority sent a certificate that cannot be read: {e.Message}", e);
+            return (default, e, e.Problem.RetryAfter);
         }
     }
+
+    /// <summary>How something that the authority works on is looked at.</summary>
+    private sealed record Look<T>(Uri Url, Func<AcmeAnswer, T> Read, Func<T, bool> IsSettled, string Accept = JsonType);
 }

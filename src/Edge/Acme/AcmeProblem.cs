@@ -47,6 +47,11 @@ public sealed record AcmeProblem(string Type, string Detail, int? Status = null,
     /// <summary>Whether the request would have been fine at another time: the caller waits and asks again.</summary>
     public bool IsRateLimit => Type == RateLimitedType || Status == 429 || (Status == 503 && RetryAfter is not null);
 
+    /// <summary>
+    /// Whether nothing was decided: the same request may do later, and one that changes something may have been done.
+    /// </summary>
+    internal bool IsPassing => Type is UnreachableType or TimedOutType || IsRateLimit || Status >= 500;
+
     /// <summary>One line for a person: detail, type, and every name that has a problem of its own.</summary>
     public override string ToString()
     {

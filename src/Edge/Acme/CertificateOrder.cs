@@ -154,7 +154,7 @@ public sealed class CertificateOrder(AcmeClient client, IAcmeChallenges challeng
         var order = await client.SettleAsync(begun, cancellation);
         if (order.Status == AcmeStatus.Ready)
         {
-            order = await client.FinalizeAsync(order, SigningRequest(key, names), cancellation);
+            order = await FinalizeAsync(order, SigningRequest(key, names), cancellation);
             if (order.Status == AcmeStatus.Processing)
                 order = await client.SettleAsync(order, cancellation);
         }
@@ -163,6 +163,22 @@ public sealed class CertificateOrder(AcmeClient client, IAcmeChallenges challeng
         if (order.Certificate is null)
             throw AcmeException.BadAnswer("The authority sent a valid order without a certificate.");
         return Check(await client.DownloadAsync(order, cancellation), key);
+    }
+
+    private async Task<AcmeOrder> FinalizeAsync(AcmeOrder order, byte[] request, CancellationToken cancellation)
+    {
+        try
+        {
+            return await client.FinalizeAsync(order, request, cancellation);
+        }
+        catch (AcmeException e) when (e.Problem is { IsPassing: true, IsRateLimit: false })
+        {
+            // The request may have arrived and only its answer be lost; then the order has gone on.
+            var seen = await client.SettleAsync(order, cancellation);
+            if (seen.Status == AcmeStatus.Ready)
+                throw;
+            return seen;
+        }
     }
 
     /// <summary>The names stand only where they are looked for: the subject stays empty.</summary>

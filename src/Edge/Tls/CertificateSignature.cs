@@ -45,7 +45,8 @@ internal static class CertificateSignature
         if (inside.PeekTag().HasSameClassAndValue(VersionTag))
             inside.ReadEncodedValue();
         inside.ReadEncodedValue();
-        return (signed, inside.ReadEncodedValue().Span.SequenceEqual(outside.Span), whole.ReadBitString(out _));
+        var signature = whole.ReadBitString(out var unusedBits);
+        return (signed, unusedBits == 0 && inside.ReadEncodedValue().Span.SequenceEqual(outside.Span), signature);
     }
 
     private static HashAlgorithmName? HashOf(string? algorithm) => algorithm switch

@@ -201,6 +201,33 @@ public sealed class AcmeClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_rate_limit_while_waiting_is_waited_for_when_it_is_short_and_told_when_it_is_long()
+    {
+        _fake.OneOrder(status: "processing");
+        _fake.Json("/order", 429, "", ("Retry-After", "400"));
+        var clock = new ManualClock();
+        using var client = _fake.Client(_handler, clock, new AcmeClientOptions { RequestTimeout = TimeSpan.FromDays(1) });
+        var order = await client.NewOrderAsync(["one.test"], Ct);
+        var thrown = await Assert.ThrowsAsync<AcmeException>(() => client.SettleAsync(order, Ct));
+        Assert.Equal((true, TimeSpan.FromSeconds(400)), (thrown.Problem.IsRateLimit, thrown.Problem.RetryAfter));
+
+        var looks = 0;
+        _fake.On("/order", async c =>
+        {
+            c.Response.StatusCode = Interlocked.Increment(ref looks) < 3 ? 429 : 200;
+            c.Response.Headers.RetryAfter = "30";
+            await c.Response.WriteAsync($$"""{"status":"valid","authorizations":[],"finalize":"{{_fake.At("/finalize")}}"}""");
+        });
+        var settling = client.SettleAsync(order, Ct);
+        await Eventually.TrueAsync(() =>
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            return settling.IsCompleted;
+        }, "the order settled");
+        Assert.Equal(AcmeStatus.Valid, (await settling).Status);
+    }
+
+    [Fact]
     public async Task What_a_problem_says_is_cut_and_cleaned()
     {
         _fake.Json("/new-order", 400, $$"""{"type":"urn:x","detail":"a\u001b[31m\nb{{new string('x', 5000)}}"}""");

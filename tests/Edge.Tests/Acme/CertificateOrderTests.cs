@@ -113,6 +113,26 @@ public sealed class CertificateOrderTests : IAsyncLifetime
         Assert.Single(kept.Withdrawn);
     }
 
+    [Theory]
+    [InlineData("/order", 3)]
+    [InlineData("/certificate", 3)]
+    [InlineData("/finalize", 1)]
+    public async Task Answers_that_are_lost_on_the_way_cost_no_certificate(string path, int times)
+    {
+        _fake.Issuing(DevelopmentAuthority.New(TimeProvider.System), new Dictionary<string, int>(StringComparer.Ordinal) { [path] = times });
+        var issued = Assert.IsType<CertificateOutcome.Issued>(await ObtainAsync(new KeptChallenges())).Certificate;
+        Assert.Empty(CertificateJudge.Judge(issued.Chain, issued.Key, ["one.test"], TimeProvider.System.GetUtcNow()).Problems);
+        Assert.Equal(1, _fake.Asked.Count(a => a == "POST /finalize"));
+    }
+
+    [Fact]
+    public async Task A_signing_request_that_never_arrives_fails_the_order()
+    {
+        _fake.Issuing(DevelopmentAuthority.New(TimeProvider.System), new Dictionary<string, int>(StringComparer.Ordinal));
+        _fake.Json("/finalize", 500, "");
+        Assert.Equal(500, (await FailAsync(new KeptChallenges())).Status);
+    }
+
     [Fact]
     public async Task A_certificate_for_another_key_is_a_bad_answer()
     {

@@ -1,6 +1,10 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Groundcrew.Edge.Acme;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -68,6 +72,44 @@ internal sealed class FakeAuthority : IAsyncDisposable
 
     public string Authorization(string status, string token = "a-token-of-22-letters_", string more = "") =>
         $$"""{"status":"{{status}}","identifier":{"type":"dns","value":"one.test"},"challenges":[{"type":"dns-77","x":1},{"type":"http-01","status":"{{status}}","token":"{{token}}","url":"{{At("/challenge")}}"{{more}}}]}""";
+
+    /// <summary>
+    /// An order that is issued when it is finalized: the answers to these requests, by path, break off so often before
+    /// one arrives, although what was asked is done.
+    /// </summary>
+    public void Issuing(DevelopmentAuthority authority, IReadOnlyDictionary<string, int> broken)
+    {
+        OneOrder(authorization: "valid");
+        var left = new ConcurrentDictionary<string, int>(broken, StringComparer.Ordinal);
+        string? chain = null;
+        void Breaking(string path, Func<HttpContext, Task<string>> answer) => On(path, async c =>
+        {
+            var body = await answer(c);
+            if (left.AddOrUpdate(path, -1, (_, n) => n - 1) >= 0)
+                c.Abort();
+            else
+                await c.Response.WriteAsync(body);
+        });
+        string Order() => $$"""{"status":"{{(chain is null ? "ready" : "valid")}}","authorizations":["{{At("/authz")}}"],"finalize":"{{At("/finalize")}}","certificate":"{{At("/certificate")}}"}""";
+        Breaking("/order", _ => Task.FromResult(Order()));
+        Breaking("/certificate", _ => Task.FromResult(chain!));
+        Breaking("/finalize", async c =>
+        {
+            using var body = await JsonDocument.ParseAsync(c.Request.Body);
+            using var payload = JsonDocument.Parse(Base64Url.DecodeFromChars(body.RootElement.GetProperty("payload").GetString()));
+            chain = Sign(authority, Base64Url.DecodeFromChars(payload.RootElement.GetProperty("csr").GetString()));
+            return Order();
+        });
+    }
+
+    private static string Sign(DevelopmentAuthority authority, byte[] signingRequest)
+    {
+        using var issuer = X509Certificate2.CreateFromPem(authority.Certificate, authority.Key.Reveal());
+        var request = CertificateRequest.LoadSigningRequest(signingRequest, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+        Assert.Empty(request.SubjectName.Name);
+        using var certificate = request.Create(issuer, new DateTimeOffset(issuer.NotBefore), new DateTimeOffset(issuer.NotAfter), [1, 2, 3]);
+        return certificate.ExportCertificatePem();
+    }
 
     public AcmeClient Client(HttpMessageHandler handler, TimeProvider? clock = null, AcmeClientOptions? options = null) =>
         new(Directory, AcmeAccountKey.New(), handler, clock ?? TimeProvider.System, options);

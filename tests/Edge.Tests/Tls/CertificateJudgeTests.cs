@@ -113,16 +113,18 @@ public sealed class CertificateJudgeTests
     public void A_broken_certificate_is_a_problem_wherever_it_is_broken()
     {
         var bytes = _leaf.Certificate.RawData;
-        var read = 0;
-        for (var i = 0; i < bytes.Length; i++)
-        {
-            var broken = bytes.ToArray();
-            broken[i] ^= 0xFF;
-            var judged = CertificateJudge.Judge(PemEncoding.WriteString("CERTIFICATE", broken) + "\n" + _middle.Pem, _leaf.Key, ["example.org"], Now);
-            Assert.True(judged.Problems.Count > 0, $"byte {i} of {bytes.Length}");
-            read++;
-        }
-        Assert.Equal(bytes.Length, read);
+        foreach (var mask in new byte[] { 0xFF, 0x01, 0x20, 0x80 })
+            for (var i = 0; i < bytes.Length; i++)
+            {
+                var broken = bytes.ToArray();
+                broken[i] ^= mask;
+                Assert.True(IsRefused(broken), $"byte {i} of {bytes.Length} changed by {mask}");
+            }
+        for (var length = 0; length < bytes.Length; length += 7)
+            Assert.True(IsRefused(bytes[..length]), $"cut to {length} of {bytes.Length}");
+
+        bool IsRefused(byte[] broken) =>
+            CertificateJudge.Judge(PemEncoding.WriteString("CERTIFICATE", broken) + "\n" + _middle.Pem, _leaf.Key, ["example.org"], Now).Problems.Count > 0;
     }
 
     private static IEnumerable<string> Judge(string chain, string key, params string[] names)
