@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Formats.Asn1;
 using System.Net.Security;
 using System.Security.Cryptography;
@@ -49,6 +50,8 @@ public static class TlsAlpnChallenge
     /// <summary>The extension that holds the digest (RFC 8737, 6.1).</summary>
     internal const string IdentifierOid = "1.3.6.1.5.5.7.1.31";
 
+    private const int LongestRecord = (1 << 14) + 5;
+
     private static readonly TimeSpan Life = TimeSpan.FromDays(7);
 
     /// <summary>
@@ -65,6 +68,19 @@ public static class TlsAlpnChallenge
         request.CertificateExtensions.Add(new X509Extension(IdentifierOid, Digest(keyAuthorization), critical: true));
         var now = clock.GetUtcNow();
         return request.CreateSelfSigned(now - TimeSpan.FromDays(1), now + Life);
+    }
+
+    /// <summary>
+    /// Whether the first bytes of a connection ask for the answer to a challenge: they offer <see cref="Protocol"/> and
+    /// nothing else (RFC 8737, 3). Such a handshake shows the certificate of the challenge, every other one the usual
+    /// certificate of the name. Kestrel gives these bytes to <c>TlsClientHelloBytesCallback</c>. False for a hello that is
+    /// cut, malformed or longer than one record.
+    /// </summary>
+    public static bool IsAskedFor(ReadOnlySequence<byte> clientHello)
+    {
+        if (clientHello.Length > LongestRecord)
+            return false;
+        return ClientHello.OffersOnly(clientHello.IsSingleSegment ? clientHello.FirstSpan : clientHello.ToArray(), Protocol.Protocol.Span);
     }
 
     private static byte[] Digest(string keyAuthorization)

@@ -1,16 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Groundcrew.Edge.Acme;
 using Groundcrew.Tests.Support;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Groundcrew.Edge.Tests;
@@ -129,118 +122,5 @@ public sealed class Pebble : IAsyncLifetime
     {
         if (line is not null && _said.Count < 200)
             _said.Enqueue(line);
-    }
-}
-
-/// <summary>
-/// An edge that shows answers to challenges on the ports where Pebble looks: plain HTTP by Kestrel, and handshakes of
-/// <c>acme-tls/1</c> by a listener of its own.
-/// </summary>
-internal sealed class ChallengeEdge : IAcmeChallenges, IAsyncDisposable
-{
-    private readonly ConcurrentDictionary<string, AcmeChallenge> _byPath = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, X509Certificate2> _byName = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _ending = new();
-    private readonly TcpListener _tls;
-    private readonly WebApplication _http;
-    private Task _serving = Task.CompletedTask;
-
-    private ChallengeEdge(WebApplication http, TcpListener tls) => (_http, _tls) = (http, tls);
-
-    /// <summary>Whether it publishes at all; an edge that does not is one that the authority cannot reach.</summary>
-    public bool Silent { get; init; }
-
-    /// <summary>What was published and not withdrawn.</summary>
-    public int Shown => _byPath.Count + _byName.Count;
-
-    public ConcurrentQueue<string> Published { get; } = [];
-
-    public ConcurrentQueue<string> Withdrawn { get; } = [];
-
-    public ConcurrentQueue<string> Handshakes { get; } = [];
-
-    public static async Task<ChallengeEdge> StartAsync(Pebble pebble, bool silent = false)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, pebble.HttpPort));
-        var edge = new ChallengeEdge(builder.Build(), new TcpListener(IPAddress.Loopback, pebble.TlsPort)) { Silent = silent };
-        edge._http.Run(edge.AnswerAsync);
-        await edge._http.StartAsync(TestContext.Current.CancellationToken);
-        edge._tls.Start();
-        edge._serving = edge.ServeTlsAsync();
-        return edge;
-    }
-
-    public Task PublishAsync(AcmeChallenge challenge, CancellationToken cancellation)
-    {
-        Published.Enqueue(challenge.Name);
-        if (Silent)
-            return Task.CompletedTask;
-        if (challenge.Kind == AcmeChallengeKind.Http01)
-            _byPath[challenge.HttpPath] = challenge;
-        else
-            _byName[challenge.Name] = TlsAlpnChallenge.Certificate(challenge.Name, challenge.KeyAuthorization, TimeProvider.System);
-        return Task.CompletedTask;
-    }
-
-    public Task WithdrawAsync(AcmeChallenge challenge, CancellationToken cancellation)
-    {
-        Withdrawn.Enqueue(challenge.Name);
-        _byPath.TryRemove(challenge.HttpPath, out _);
-        if (_byName.TryRemove(challenge.Name, out var certificate))
-            certificate.Dispose();
-        return Task.CompletedTask;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _ending.CancelAsync();
-        _tls.Dispose();
-        await _serving;
-        await _http.DisposeAsync();
-        _ending.Dispose();
-    }
-
-    private async Task AnswerAsync(HttpContext context)
-    {
-        if (_byPath.TryGetValue(context.Request.Path, out var challenge) && context.Request.Host.Host == challenge.Name)
-            await context.Response.WriteAsync(challenge.KeyAuthorization);
-        else
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-    }
-
-    private async Task ServeTlsAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                using var client = await _tls.AcceptTcpClientAsync(_ending.Token);
-                await ShakeAsync(client);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The test ends.
-        }
-    }
-
-    private async Task ShakeAsync(TcpClient client)
-    {
-        await using var tls = new SslStream(client.GetStream());
-        try
-        {
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
-            {
-                ApplicationProtocols = [TlsAlpnChallenge.Protocol],
-                ServerCertificateSelectionCallback = (_, name) => _byName[name!],
-            }, _ending.Token);
-            Handshakes.Enqueue(tls.NegotiatedApplicationProtocol.ToString());
-        }
-        catch (Exception e) when (e is System.Security.Authentication.AuthenticationException or IOException or KeyNotFoundException)
-        {
-            Handshakes.Enqueue(e.Message);
-        }
     }
 }

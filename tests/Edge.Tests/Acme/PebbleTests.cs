@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Groundcrew.Bedrock;
 using Groundcrew.Edge.Acme;
@@ -37,9 +39,20 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
 
         var issued = await ObtainAsync(client, edge, AcmeChallengeKind.TlsAlpn01, "tls.acme.test");
 
-        Assert.Contains("acme-tls/1", edge.Handshakes);
+        Assert.NotEmpty(edge.Asked);
         Assert.Equal(0, edge.Shown);
         await AssertGoodAsync(issued, "tls.acme.test");
+    }
+
+    [Fact]
+    public async Task A_name_under_challenge_shows_its_usual_certificate_to_everybody_else()
+    {
+        await using var edge = await ChallengeEdge.StartAsync(pebble);
+        await edge.PublishAsync(new AcmeChallenge(AcmeChallengeKind.TlsAlpn01, "tls.acme.test", "token", "token.thumbprint", pebble.Directory, AcmeStatus.Pending, null), Ct);
+        Assert.Equal("CN=Groundcrew development", await SubjectShownAsync(SslApplicationProtocol.Http2, SslApplicationProtocol.Http11));
+        Assert.Equal("CN=Groundcrew development", await SubjectShownAsync());
+        Assert.Equal("CN=Groundcrew development", await SubjectShownAsync(TlsAlpnChallenge.Protocol, SslApplicationProtocol.Http11));
+        Assert.Equal("CN=acme-tls-alpn-01", await SubjectShownAsync(TlsAlpnChallenge.Protocol));
     }
 
     [Fact]
@@ -151,6 +164,21 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
     }
 
     public void Dispose() => _handler.Dispose();
+
+    private async Task<string> SubjectShownAsync(params List<SslApplicationProtocol> offered)
+    {
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, pebble.TlsPort, Ct);
+        await using var tls = new SslStream(connection.GetStream());
+        string? shown = null;
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = "tls.acme.test",
+            ApplicationProtocols = offered,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => (shown = certificate?.Subject) is not null,
+        }, Ct);
+        return shown!;
+    }
 
     private AcmeClient ClientOf(Secret key) => new(pebble.Directory, key, _handler, TimeProvider.System, Quick);
 
