@@ -196,7 +196,7 @@ public sealed class AcmeClientTests : IAsyncLifetime
         _fake.OneOrder(status: "processing", headers: ("Retry-After", "400"));
         using var client = _fake.Client(_handler, new ManualClock());
         var order = await client.NewOrderAsync(["one.test"], Ct);
-        var thrown = await Assert.ThrowsAsync<AcmeException>(() => client.SettleAsync(order, Ct));
+        var thrown = await Assert.ThrowsAsync<AcmeException>(() => client.SettleAsync(order, Ct).WaitAsync(Eventually.Limit, Ct));
         Assert.Equal((AcmeProblem.TimedOutType, TimeSpan.FromSeconds(400)), (thrown.Problem.Type, thrown.Problem.RetryAfter));
     }
 
@@ -208,7 +208,7 @@ public sealed class AcmeClientTests : IAsyncLifetime
         var clock = new ManualClock();
         using var client = _fake.Client(_handler, clock, new AcmeClientOptions { RequestTimeout = TimeSpan.FromDays(1) });
         var order = await client.NewOrderAsync(["one.test"], Ct);
-        var thrown = await Assert.ThrowsAsync<AcmeException>(() => client.SettleAsync(order, Ct));
+        var thrown = await Assert.ThrowsAsync<AcmeException>(() => client.SettleAsync(order, Ct).WaitAsync(Eventually.Limit, Ct));
         Assert.Equal((true, TimeSpan.FromSeconds(400)), (thrown.Problem.IsRateLimit, thrown.Problem.RetryAfter));
 
         var looks = 0;
