@@ -1,0 +1,20 @@
+using Groundcrew.Bedrock;
+
+namespace Groundcrew.Edge;
+
+/// <summary>A certificate with its key. Immutable.</summary>
+/// <param name="Chain">The certificate and those above it, PEM, the certificate first, without the root.</param>
+/// <param name="Key">Its private key, PKCS#8 PEM.</param>
+public sealed record KeyedCertificate(string Chain, Secret Key);
+
+/// <summary>What a person wants to know of a certificate. Immutable.</summary>
+/// <param name="Names">The DNS names and addresses that it is for.</param>
+/// <param name="Subject">Whose it says it is, such as <c>CN=example.org</c>; often empty.</param>
+/// <param name="Issuer">Who signed it.</param>
+/// <param name="Serial">The issuer's number for it, hexadecimal.</param>
+/// <param name="NotBefore">From when it is good.</param>
+/// <param name="NotAfter">Until when it is good.</param>
+/// <param name="Fingerprint">SHA-256 of the certificate, 64 hexadecimal digits in lower case.</param>
+public sealed record CertificateInfo(
+    IReadOnlyList<string> Names, string Subject, string Issuer, string Serial, DateTimeOffset NotBefore, DateTimeOffset NotAfter,
+    string Fingerprint);
