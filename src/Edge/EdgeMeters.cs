@@ -12,6 +12,8 @@ internal sealed class EdgeMeters
     private readonly Metric _outcomes;
     private readonly Metric _tables;
     private readonly Metric _limited;
+    private readonly Metric _breakers;
+    private readonly Metric _held;
     private readonly Metric.Series _inFlight;
     private readonly Metric.Series _noRoute;
     private readonly Metric.Series _retries;
@@ -28,6 +30,9 @@ internal sealed class EdgeMeters
             "org", "project", "deployment", "outcome");
         _tables = metrics.Counter("groundcrew_edge_tables_total", "Route tables that were offered, by what became of them.", "outcome");
         _limited = metrics.Counter("groundcrew_edge_rate_limited_total", "Requests beyond a rate limit (RATE_LIMIT_EXCEEDED), by the limit.", "org", "project", "limit");
+        _breakers = metrics.Gauge("groundcrew_edge_breaker_open", "Whether a circuit breaker is open (1), on trial (0.5) or closed (0); without an instance, the service's own.",
+            "org", "project", "environment", "instance");
+        _held = metrics.Gauge("groundcrew_edge_held_requests", "Requests that wait because their service is paused.", "org", "project", "environment");
         _inFlight = metrics.Gauge("groundcrew_edge_requests_in_flight", "Requests and upgraded connections that are open now.").With();
         _noRoute = metrics.Counter("groundcrew_edge_no_route_total", "Requests for a host that no route names.").With();
         _retries = metrics.Counter("groundcrew_edge_retries_total", "Requests that were offered to one more instance.").With();
@@ -45,6 +50,28 @@ internal sealed class EdgeMeters
     public void CountLimited(Route route, string limit) => _limited.With(route.Org, route.Project, limit).Add();
 
     public void CountEjection() => _ejections.Add();
+
+    /// <summary>Fills the gauges that are read and not counted, before they are shown.</summary>
+    public void Observe(EdgeTable table)
+    {
+        _breakers.Clear();
+        _held.Clear();
+        foreach (var (service, status, targets) in table.Breakers())
+        {
+            _breakers.With(service.Org, service.Project, service.Environment, "").Set(Openness(status));
+            foreach (var (instance, _, of) in targets)
+                _breakers.With(service.Org, service.Project, service.Environment, instance.ToString()).Set(Openness(of));
+        }
+        foreach (var (service, _, hold, _) in table.Limits())
+            _held.With(service.Org, service.Project, service.Environment).Set(hold.Waiting);
+    }
+
+    private static double Openness(BreakerStatus status) => status.State switch
+    {
+        BreakerState.Open => 1,
+        BreakerState.HalfOpen => 0.5,
+        _ => 0,
+    };
 
     public void CountTable(ApplyOutcome outcome) => _tables.With(outcome switch
     {

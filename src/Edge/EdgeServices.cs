@@ -35,6 +35,7 @@ public static class EdgeServices
         services.AddSingleton<FullPath>();
         services.AddSingleton<DirectPath>();
         services.AddHostedService(s => s.GetRequiredService<DirectPath>());
+        services.AddHostedService<Probing>();
         services.AddSingleton<StatusDoor>();
         services.AddRouting();
         services.Configure<KestrelServerOptions>(Limit);

@@ -124,6 +124,17 @@ public sealed class EdgeTable
     internal IReadOnlyList<(ServiceName Service, ServiceState State, HoldGate Hold, IReadOnlyList<RateLimiter> Rates)> Limits() =>
         [.. Volatile.Read(ref _current).Routes.GroupBy(r => r.Service).Select(g => (g.Key.Name, g.Key, g.First().Hold, (IReadOnlyList<RateLimiter>)[.. g.SelectMany(r => r.Rates).Distinct()]))];
 
+    /// <summary>The targets that the edge asks by itself, and how.</summary>
+    internal IReadOnlyDictionary<TargetState, ProbePolicy> Probed()
+    {
+        var probed = new Dictionary<TargetState, ProbePolicy>();
+        foreach (var route in Volatile.Read(ref _current).Routes)
+            if (route.Policy.Probe is { } policy)
+                foreach (var target in route.Targets)
+                    probed[target] = policy;
+        return probed;
+    }
+
     /// <summary>The maintenance that holds for an organization and a path now; null when none does.</summary>
     internal Maintenance? MaintenanceOf(string org, ReadOnlySpan<char> path) => Volatile.Read(ref _current).Maintenance.Holds(org, path, _clock.GetUtcNow());
 

@@ -165,10 +165,38 @@ public sealed class AdmissionTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => (await _edge.GetAsync(Host)).Status == HttpStatusCode.ServiceUnavailable, "the breaker is open");
         await RecordedAsync("breaker-open");
         using var breakers = JsonDocument.Parse(await _edge.Status.GetStringAsync("/debug/circuit-breakers", Stop));
+        Assert.Contains("groundcrew_edge_breaker_open{org=\"acme\",project=\"web\",environment=\"production\",instance=\"\"}", await _edge.Status.GetStringAsync("/metrics", Stop), StringComparison.Ordinal);
         Assert.Equal("acme/web/production", breakers.RootElement[0].GetProperty("service").GetString());
         isDead = false;
         await Eventually.TrueAsync(async () => (await _edge.GetAsync(Host)).Status == HttpStatusCode.OK, "it is taken again");
         Assert.Equal(HttpStatusCode.OK, (await _edge.GetAsync(Host)).Status);
+    }
+
+    [Fact]
+    public async Task A_target_that_the_edge_finds_unwell_gets_nothing_until_it_is_well()
+    {
+        var isSick = true;
+        await using var sick = await Instance.StartAsync(c =>
+        {
+            c.Response.StatusCode = c.Request.Path == "/well" && isSick ? 500 : 200;
+            return c.Response.WriteAsync("sick");
+        });
+        Apply(t => t with
+        {
+            Routes =
+            [
+                Route(Host, _instance.Target, sick.Target) with
+                {
+                    Policy = new RoutePolicy { Probe = new ProbePolicy("/well") { Period = TimeSpan.FromMilliseconds(10), Failures = 1 }, Balance = Balance.RoundRobin },
+                },
+            ],
+        });
+        var state = _edge.Table.Find(Host)!.Targets.Single(t => t.InstanceId == sick.Id);
+        await Eventually.TrueAsync(() => !state.IsWell(0), "the probe found it");
+        for (var i = 0; i < 20; i++)
+            Assert.NotEqual("sick", (await _edge.GetAsync(Host)).Body);
+        isSick = false;
+        await Eventually.TrueAsync(async () => (await _edge.GetAsync(Host)).Body == "sick", "it is taken again");
     }
 
     [Fact]

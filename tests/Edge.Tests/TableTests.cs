@@ -198,6 +198,21 @@ public sealed class TableTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(100), table.Find("app.example.org")!.Policy.Time.Idle);
     }
 
+    [Fact]
+    public void A_golden_file_of_version_2_is_read_and_written_as_it_was()
+    {
+        var golden = Path.Combine(AppContext.BaseDirectory, "golden", "routes-v2.json");
+        File.Copy(golden, _folder["routes.json"]);
+        var table = Open();
+
+        Assert.Empty(_signals.All);
+        var route = Assert.Single(table.Current!.Routes);
+        Assert.Equal(("/api", "yes", 10), (route.Path, route.Match!.Value, route.Split[0].Percent));
+        Assert.Equal((RateKey.Token, 100L), (route.Policy!.Rates[0].By, route.Policy.MaxBodyBytes));
+        Assert.Equal(("Back soon.", "acme"), (table.Current.Holds[0].Hold.Message, table.Current.Maintenance[0].Org));
+        Assert.Equal(File.ReadAllBytes(golden), RouteTableFile.Encode(table.Current).Content);
+    }
+
     private EdgeTable Open(DurableFiles? files = null) =>
         new(new EdgeOptions { StateFolder = _folder.Path }, files ?? DurableFiles.Real, new MetricRegistry(), _signals, _clock);
 }

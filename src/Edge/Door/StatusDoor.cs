@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Groundcrew.Edge;
 
 /// <summary>What the status port answers: health (T-06), metrics and the table that serves.</summary>
-internal sealed class StatusDoor(EdgeTable table, AccessLog log, MetricRegistry metrics, TimeProvider clock)
+internal sealed class StatusDoor(EdgeTable table, AccessLog log, EdgeMeters meters, MetricRegistry metrics, TimeProvider clock)
 {
     /// <summary>Opens it.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
@@ -16,7 +16,11 @@ internal sealed class StatusDoor(EdgeTable table, AccessLog log, MetricRegistry 
         foreach (var path in (string[])["/health", "/health/ready", "/ready"])
             endpoints.MapGet(path, () => Health());
         endpoints.MapGet("/health/live", () => Results.Json(new { status = "alive", timestamp = clock.GetUtcNow() }, Json.Options));
-        endpoints.MapGet("/metrics", () => Results.Text(metrics.WriteText(), MetricRegistry.ContentType, Encoding.UTF8));
+        endpoints.MapGet("/metrics", () =>
+        {
+            meters.Observe(table);
+            return Results.Text(metrics.WriteText(), MetricRegistry.ContentType, Encoding.UTF8);
+        });
         endpoints.MapGet("/debug/circuit-breakers", () => Results.Json(Breakers(), Json.Indented));
         endpoints.MapGet("/debug/limits", () => Results.Json(Limits(), Json.Indented));
         endpoints.MapGet("/routes", () => table.Current is { } current
