@@ -12,7 +12,7 @@ internal sealed class Allocations(Options options, Stage stage, Findings finding
         if (stage.Ours is not { } ours)
             return;
         var wrk = new Wrk(stage);
-        await wrk.GetAsync(ours.Http, options.Connections, options.ShortSeconds);
+        await ours.WarmAsync(options.Connections, options.ShortSeconds);
         var (bytes, requests) = (await ours.MetricAsync(Allocated, cancellation), await ours.MetricAsync(Requests, cancellation));
         double done = 0;
         for (var runs = 0; done < options.Allocations && runs < AtMost; runs++)

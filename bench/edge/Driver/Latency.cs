@@ -14,6 +14,8 @@ internal sealed class Latency(Options options, Stage stage, Findings findings, C
 
     public async Task RunAsync()
     {
+        foreach (var proxy in stage.Proxies)
+            await proxy.WarmAsync(options.Connections, options.ShortSeconds);
         var direct = new IPEndPoint(IPAddress.Loopback, stage.BackendPorts[0]);
         for (var round = 0; round < options.Rounds; round++)
         {

@@ -41,6 +41,9 @@ internal sealed record Options
     /// <summary>When <c>swaps</c> ends although not all of them were made.</summary>
     public int SwapSeconds { get; init; } = 45;
 
+    /// <summary>Milliseconds between two tables; 0 for as fast as the edge confirms them.</summary>
+    public int SwapPause { get; init; }
+
     /// <summary>Requests a second of <c>swaps</c>.</summary>
     public int Rate { get; init; } = 1000;
 
@@ -68,6 +71,7 @@ internal sealed record Options
                 "--routes" => options with { Routes = Number(args[++i]) },
                 "--swaps" => options with { Swaps = Number(args[++i]) },
                 "--swap-seconds" => options with { SwapSeconds = Number(args[++i]) },
+                "--swap-pause" => options with { SwapPause = Number(args[++i]) },
                 "--rate" => options with { Rate = Number(args[++i]) },
                 "--sides" => options with { Sides = SidesOf(args[++i]) },
                 "--inline" => options with { Inline = OnOff(args[++i]) },
@@ -76,7 +80,7 @@ internal sealed record Options
                 _ => throw new ArgumentException($"""
                     '{args[i]}' is not known.
                     Figures: {string.Join(' ', AllFigures)}.
-                    Options: --rounds --seconds --connections --requests --allocations --websockets --routes --swaps --swap-seconds --rate --sides --inline on|off --out --keep
+                    Options: --rounds --seconds --connections --requests --allocations --websockets --routes --swaps --swap-seconds --swap-pause --rate --sides --inline on|off --out --keep
                     """, nameof(args)),
             };
         }

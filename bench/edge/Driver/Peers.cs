@@ -3,7 +3,7 @@ using Groundcrew.Bench.Deploy;
 
 namespace Groundcrew.Bench.Edge;
 
-/// <summary>nginx as a competent operator sets it up: connections to the backends are kept, bodies are streamed, the access log is buffered.</summary>
+/// <summary>nginx as a competent operator sets it up: connections to the backends are kept, bodies are streamed and never put on disk, the access log is buffered.</summary>
 internal sealed class Nginx(Stage stage, Doors doors) : Proxy("nginx", stage, doors)
 {
     public override async Task<string> VersionAsync() =>
@@ -41,6 +41,8 @@ internal sealed class Nginx(Stage stage, Doors doors) : Proxy("nginx", stage, do
                     listen 127.0.0.1:{{Ports.Tls}} ssl http2 backlog=4096;
                     client_max_body_size 0;
                     proxy_http_version 1.1;
+                    proxy_buffers 16 64k;
+                    proxy_max_temp_file_size 0;
                     proxy_set_header Host $host;
                     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
                     proxy_set_header Upgrade $http_upgrade;

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Groundcrew.Bench.Edge;
 
@@ -38,7 +40,14 @@ try
     {
         var findings = new Findings(name);
         await Console.Error.WriteLineAsync($"{name}…");
-        await MeasureAsync(name, stage, findings);
+        try
+        {
+            await MeasureAsync(name, stage, findings);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or HttpRequestException or SocketException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            findings.Fail("all", e.Message); // The other figures may still be taken.
+        }
         await findings.PrintAsync(Console.Error);
         results[name] = findings.Report();
         errors += findings.Errors.Count;
@@ -48,8 +57,13 @@ catch (OperationCanceledException) when (stop.IsCancellationRequested)
 {
     return 130;
 }
+catch (Exception e) when (e is IOException or InvalidDataException or HttpRequestException)
+{
+    await Console.Error.WriteLineAsync($"bench/edge: nothing was measured: {e.Message}");
+    return 70;
+}
 results["errors"] = errors;
-var text = JsonSerializer.Serialize(results, JsonSerializerOptions.Web);
+var text = JsonSerializer.Serialize(results, new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 if (options.Out is { } file)
     await File.WriteAllTextAsync(file, text + "\n");
 else

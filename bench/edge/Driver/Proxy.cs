@@ -16,6 +16,7 @@ internal abstract class Proxy(string name, Stage stage, Doors doors) : IAsyncDis
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(15);
     private Process? _process;
+    private bool _isWarm;
 
     public string Name => name;
 
@@ -49,6 +50,7 @@ internal abstract class Proxy(string name, Stage stage, Doors doors) : IAsyncDis
     public async Task StartAsync(CancellationToken cancellation)
     {
         _process = await SpawnAsync();
+        _isWarm = false;
         var started = Stopwatch.GetTimestamp();
         while (!await stage.AnswersAsync(Http, cancellation))
         {
@@ -56,6 +58,14 @@ internal abstract class Proxy(string name, Stage stage, Doors doors) : IAsyncDis
                 throw new IOException($"{name} did not start: {string.Join('\n', File.ReadLines(Log).TakeLast(5))}");
             await Tools.PauseAsync(50, cancellation);
         }
+    }
+
+    /// <summary>Loads a fresh process for a while: what it compiles and opens at first belongs to no figure but memory.</summary>
+    public async Task WarmAsync(int connections, int seconds)
+    {
+        if (!_isWarm)
+            await new Wrk(stage).GetAsync(Http, connections, seconds);
+        _isWarm = true;
     }
 
     /// <summary>Ends it and starts it anew, so that its memory holds nothing of what it did before.</summary>

@@ -25,6 +25,7 @@ internal sealed class Swaps(Options options, Stage stage, Findings findings, Can
         for (; generation < 6; generation++)
             await plane.SwapAsync(generation + 1, written[generation % 2], cancellation);
 
+        await LoadedAsync(ours, async () => await Tools.PauseAsync(3000, cancellation));
         var peace = await LoadedAsync(ours, async () => await Tools.PauseAsync(2000 * options.Seconds, cancellation));
         List<double> times = [];
         var busy = await LoadedAsync(ours, async () => generation = await SwapAsync(plane, written, generation, times));
@@ -42,6 +43,8 @@ internal sealed class Swaps(Options options, Stage stage, Findings findings, Can
             await plane.SwapAsync(generation + 1, written[generation % 2], cancellation);
             times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             generation++;
+            if (options.SwapPause > 0)
+                await Tools.PauseAsync(options.SwapPause, cancellation);
         }
         return generation;
     }

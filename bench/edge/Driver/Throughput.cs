@@ -75,15 +75,15 @@ internal sealed class Throughput(Options options, Stage stage, Findings findings
         });
     }
 
-    /// <summary>Code that was never run is compiled, and connections to the backends are opened, before anything counts.</summary>
     private async Task WarmAsync()
     {
         foreach (var proxy in stage.Proxies)
-            await _wrk.GetAsync(proxy.Http, options.Connections, options.ShortSeconds);
+            await proxy.WarmAsync(options.Connections, options.ShortSeconds);
     }
 
     private async Task RoundsAsync(Func<Proxy, Task> measure)
     {
+        await WarmAsync();
         for (var round = 0; round < options.Rounds; round++)
         {
             foreach (var proxy in stage.Proxies)

@@ -12,14 +12,17 @@ internal sealed class WebSockets(Options options, Stage stage, Findings findings
     private const int Addresses = 8;
     private const int Idle = 3000;
 
+    /// <summary>Connections that are there beside the WebSockets.</summary>
+    private const int Margin = 100;
+
     /// <summary>One round: memory of a fresh process hardly differs from round to round.</summary>
     public async Task RunAsync()
     {
-        var count = Math.Min(options.WebSockets, stage.MaxConnections);
+        var count = Math.Min(options.WebSockets, stage.MaxConnections - Margin);
         foreach (var proxy in stage.Proxies)
         {
             if (count < options.WebSockets)
-                findings.Note("all", $"{count} instead of {options.WebSockets}: a process may open {2 * count + 200} files here, and a WebSocket is two of a proxy's");
+                findings.Note("all", $"{count} instead of {options.WebSockets}: a process may open {2 * (count + Margin + Margin)} files here, and a WebSocket is two of a proxy's");
             await proxy.RestartAsync(cancellation);
             await new Correctness(stage, proxy).ProveAsync(cancellation);
             await MeasureAsync(proxy, count);
