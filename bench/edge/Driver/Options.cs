@@ -39,7 +39,7 @@ internal sealed record Options
     public int Swaps { get; init; } = 2000;
 
     /// <summary>When <c>swaps</c> ends although not all of them were made.</summary>
-    public int SwapSeconds { get; init; } = 45;
+    public int SwapSeconds { get; init; } = 25;
 
     /// <summary>Milliseconds between two tables; 0 for as fast as the edge confirms them.</summary>
     public int SwapPause { get; init; }

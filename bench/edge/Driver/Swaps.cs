@@ -25,10 +25,10 @@ internal sealed class Swaps(Options options, Stage stage, Findings findings, Can
         for (; generation < 6; generation++)
             await plane.SwapAsync(generation + 1, written[generation % 2], cancellation);
 
-        await LoadedAsync(ours, async () => await Tools.PauseAsync(3000, cancellation));
-        var peace = await LoadedAsync(ours, async () => await Tools.PauseAsync(2000 * options.Seconds, cancellation));
+        await LoadedAsync("while it warms", ours, async () => await Tools.PauseAsync(3000, cancellation));
+        var peace = await LoadedAsync("in peace", ours, async () => await Tools.PauseAsync(2000 * options.Seconds, cancellation));
         List<double> times = [];
-        var busy = await LoadedAsync(ours, async () => generation = await SwapAsync(plane, written, generation, times));
+        var busy = await LoadedAsync("during swaps", ours, async () => generation = await SwapAsync(plane, written, generation, times));
         await plane.DisposeAsync();
         Report(peace, busy, times, written[0].Length);
         await ours.RestartAsync(ours.Table(1), "a-token-of-nobody", cancellation);
@@ -49,12 +49,16 @@ internal sealed class Swaps(Options options, Stage stage, Findings findings, Can
         return generation;
     }
 
-    private async Task<Sample[]> LoadedAsync(Ours ours, Func<Task> meanwhile)
+    private async Task<Sample[]> LoadedAsync(string when, Ours ours, Func<Task> meanwhile)
     {
         await using var load = new Load(ours.Door, $"{ours.Door.Address}", options.Rate, LoadConnections);
+        var (processor, started) = (await ours.MetricAsync("process_cpu_seconds_total", cancellation), Stopwatch.GetTimestamp());
         load.Start();
         await meanwhile();
-        return await load.StopAsync();
+        var samples = await load.StopAsync();
+        var used = await ours.MetricAsync("process_cpu_seconds_total", cancellation) - processor;
+        Add($"processors used {when}", used / Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return samples;
     }
 
     private void Report(Sample[] peace, Sample[] busy, List<double> times, int bytes)
