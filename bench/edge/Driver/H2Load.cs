@@ -11,10 +11,16 @@ internal static partial class H2Load
     private const int Streams = 32;
 
     /// <summary>Requests a second, and what went wrong: anything that is not a whole 2xx.</summary>
-    public static async Task<(double PerSecond, long Wrong)> RunAsync(Uri address, int seconds)
+    public static Task<(double PerSecond, long Wrong)> RunAsync(Uri address, int seconds) =>
+        RunAsync((2 * seconds) + 20, "-c", $"{Connections}", "-m", $"{Streams}", "-D", $"{seconds}", address.ToString());
+
+    /// <summary>New connections a second, each with a full handshake and one request; h2load resumes no session.</summary>
+    public static Task<(double PerSecond, long Wrong)> ConnectAsync(Uri address, int connections) =>
+        RunAsync(60, "-c", $"{connections}", "-n", $"{connections}", "-m", "1", address.ToString());
+
+    private static async Task<(double PerSecond, long Wrong)> RunAsync(int limit, params string[] words)
     {
-        var output = await Tools.RunAsync("timeout",
-            ["-k", "2", $"{(2 * seconds) + 20}", "h2load", "-t", "2", "-c", $"{Connections}", "-m", $"{Streams}", "-D", $"{seconds}", address.ToString()]);
+        var output = await Tools.RunAsync("timeout", ["-k", "2", $"{limit}", "h2load", "-t", "2", .. words]);
         var rate = double.Parse(Rate().Match(output).Groups["rate"].Value, CultureInfo.InvariantCulture);
         var counts = Counts().Match(output);
         var statuses = Statuses().Match(output);

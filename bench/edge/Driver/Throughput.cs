@@ -4,6 +4,7 @@ namespace Groundcrew.Bench.Edge;
 internal sealed class Throughput(Options options, Stage stage, Findings findings, CancellationToken cancellation)
 {
     private const int LargeConnections = 16;
+    private const int FullHandshakes = 1000;
     private readonly Wrk _wrk = new(stage);
 
     public async Task Http1Async()
@@ -70,8 +71,12 @@ internal sealed class Throughput(Options options, Stage stage, Findings findings
             findings.Add(proxy.Name, "p99 ms", kept.P99);
             Judge(proxy, kept);
             var opened = await _wrk.ConnectAsync(address, options.Connections, options.ShortSeconds);
-            findings.Add(proxy.Name, "new connections a second", opened.PerSecond);
+            findings.Add(proxy.Name, "resumed connections a second", opened.PerSecond);
             Judge(proxy, opened);
+            var (perSecond, wrong) = await H2Load.ConnectAsync(address, FullHandshakes);
+            findings.Add(proxy.Name, "full handshakes a second", perSecond);
+            if (wrong > 0)
+                findings.Fail(proxy.Name, $"{wrong} of {FullHandshakes} new connections had no whole 2xx");
         });
     }
 

@@ -18,7 +18,7 @@ internal sealed class Wrk(Stage stage)
     /// <summary>Asks for <paramref name="address"/> again and again.</summary>
     public Task<WrkResult> GetAsync(Uri address, int connections, int seconds) => RunAsync(address, connections, seconds, "");
 
-    /// <summary>The same with a new connection for every request.</summary>
+    /// <summary>The same with a new connection for every request; over TLS wrk resumes its session.</summary>
     public Task<WrkResult> ConnectAsync(Uri address, int connections, int seconds) =>
         RunAsync(address, connections, seconds, """wrk.headers["Connection"] = "close" """);
 
