@@ -24,7 +24,7 @@ internal static class HealthDoor
             .OpenToAll().WithTags("health").Produces<string>(200, "text/plain");
     }
 
-    /// <summary>The metrics that every process has, under the names of the Prometheus clients.</summary>
+    /// <summary>The metrics that every process has, under the names of the Prometheus clients and of OpenTelemetry.</summary>
     public static void ObserveProcess(MetricRegistry metrics, string role)
     {
         var self = Process.GetCurrentProcess();
@@ -38,6 +38,8 @@ internal static class HealthDoor
         metrics.Observe("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
             () => new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000d);
         metrics.Observe("process_open_fds", "Number of open file descriptors.", () => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
+        metrics.Observe("dotnet_gc_heap_total_allocated_bytes_total", "Bytes allocated on the managed heap since the process started.",
+            () => GC.GetTotalAllocatedBytes());
     }
 
     private static async Task<IResult> WholeAsync(string role, HealthCheck[] checks, CancellationToken cancellation)
