@@ -68,6 +68,7 @@ internal sealed class Exchange(string requestId) : HttpTransformer
         {
             (_upgraded, WasUpgraded) = (true, true);
             Target.BeginUpgrade();
+            httpContext.Features.Get<OpenConnection>()?.BeginUpgrade();
         }
         var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         var headers = httpContext.Response.Headers;
