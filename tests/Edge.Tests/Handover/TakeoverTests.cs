@@ -84,9 +84,9 @@ public sealed class TakeoverTests : IDisposable
         await using var old = await TakingHost.StartAsync(_folder.Path, _port);
         await using var next = await TakingHost.StartAsync(_folder.Path, _port, _first.Identity);
         await old.Drained;
+        Assert.Empty(old.Listeners.Held);
         await old.DisposeAsync();
 
-        Assert.Empty(old.Listeners.Held);
         var (endpoint, handle) = Assert.Single(next.Listeners.Held);
         Assert.Equal($"127.0.0.1:{_port}", endpoint);
         using var shared = new Socket(new SafeSocketHandle(handle.DangerousGetHandle(), ownsHandle: false));
