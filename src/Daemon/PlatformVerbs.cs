@@ -153,6 +153,7 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
             await process.StopAsync(TimeSpan.FromSeconds(15), clock);
             stopped = true;
         }
+        stopped |= await Supervisor.StopLeavingAsync(data, clock);
         var instances = keepInstances ? 0 : await LeftInstances.StopAsync(data, clock);
         // Asked for first: deleting in a folder that was never made would throw.
         if (File.Exists(Supervisor.IdentityFileOf(data)))

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Groundcrew.Cli;
 using Groundcrew.Daemon.Settings;
 
@@ -21,6 +22,17 @@ internal static class Program
         root.Subcommands.Add(platform.Up());
         root.Subcommands.Add(platform.Down());
         root.Subcommands.Add(platform.Serve());
+        EdgeOf(root).Subcommands.Add(new EdgeRestart(root).Verb());
         return root;
+    }
+
+    /// <summary>The verb that others stand below: of the CLI when it has one, for what it asks the API.</summary>
+    private static Command EdgeOf(CrewRoot root)
+    {
+        if (root.Subcommands.FirstOrDefault(c => c.Name == "edge") is { } known)
+            return known;
+        var edge = new Command("edge", "The edge of this machine.");
+        root.Subcommands.Add(edge);
+        return edge;
     }
 }

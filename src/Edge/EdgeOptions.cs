@@ -1,3 +1,5 @@
+using Groundcrew.Bedrock;
+
 namespace Groundcrew.Edge;
 
 /// <summary>The settings of one edge. Immutable; the defaults are what production starts with.</summary>
@@ -26,4 +28,28 @@ public sealed record EdgeOptions
 
     /// <summary>How many files of the access log are kept, the current one included.</summary>
     public int AccessLogFiles { get; init; } = 5;
+
+    /// <summary>
+    /// How long requests may still take in an edge that was replaced; then they are cut. More than an instance may be silent
+    /// (<see cref="TimeLimits.Idle"/>) by default, so that a request that is merely slow ends by itself.
+    /// </summary>
+    public TimeSpan LeaveRequestsAfter { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long upgraded connections, such as WebSockets, may stay in an edge that was replaced.</summary>
+    public TimeSpan LeaveUpgradesAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a connection must have been quiet before an edge that was replaced closes it: its client may be sending the
+    /// next request, and learns from the answer that it must open another connection.
+    /// </summary>
+    public TimeSpan CloseQuietAfter { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the two edges wait for each other while one takes over; after that the old one serves on.</summary>
+    public TimeSpan TakeOverWithin { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Who this edge says it is to others of its state folder; its own process outside of tests.</summary>
+    internal ProcessIdentity Process { get; init; } = ProcessIdentity.Self;
+
+    /// <summary>The one user whose processes may take over; its own outside of tests.</summary>
+    internal uint User { get; init; } = Descriptors.OwnUser();
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Groundcrew.Bedrock;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +38,12 @@ public static class EdgeServices
         services.AddHostedService(s => s.GetRequiredService<DirectPath>());
         services.AddHostedService<Probing>();
         services.AddSingleton<StatusDoor>();
+        services.AddSingleton<Departure>();
+        services.AddSingleton<EdgeListeners>();
+        services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<EdgeListeners>());
+        services.AddSingleton(s => new EdgeHandover(
+            options, s.GetRequiredService<EdgeTable>(), s.GetRequiredService<EdgeListeners>(), s.GetRequiredService<Departure>(),
+            s.GetRequiredService<DurableFiles>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<EdgeHandover>>()));
         services.AddRouting();
         services.Configure<KestrelServerOptions>(Limit);
         // These two write a request's whole URL, query and all; the access log says what may be said.
@@ -50,7 +57,8 @@ public static class EdgeServices
     public static void MapEdge(this IApplicationBuilder app)
     {
         var path = app.ApplicationServices.GetRequiredService<FullPath>();
-        app.Run(path.ServeAsync);
+        var departure = app.ApplicationServices.GetRequiredService<Departure>();
+        app.Run(context => departure.ServeAsync(context, path.ServeAsync));
     }
 
     /// <summary>

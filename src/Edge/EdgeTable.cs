@@ -7,7 +7,7 @@ namespace Groundcrew.Edge;
 /// is loaded when the edge starts, so that it serves with everything else dead (invariant 7). Targets keep their state
 /// from table to table. Thread-safe: requests read one reference and take no lock; tables are applied one at a time.
 /// </summary>
-public sealed class EdgeTable
+public sealed partial class EdgeTable
 {
     private readonly Lock _applying = new();
     private readonly Lock _gate = new();
@@ -29,6 +29,7 @@ public sealed class EdgeTable
     public EdgeTable(EdgeOptions options, DurableFiles files, MetricRegistry metrics, ISignals signals, TimeProvider clock)
     {
         (_files, _clock) = (files, clock);
+        Leaving = new LeavingEdges(Changed);
         _file = Path.Combine(options.StateFolder, RouteTableFile.Name);
         _meters = new EdgeMeters(metrics);
         _holds = new(_ => new HoldGate(clock));
@@ -47,26 +48,37 @@ public sealed class EdgeTable
 
     /// <summary>
     /// Judges a table, keeps it on disk and swaps it in. Blocks for the disk; never throws for a bad table or disk.
-    /// A second table with the generation that serves is a problem unless it is the same table.
+    /// A second table with the generation that serves is a problem unless it is the same table. Waits while another edge
+    /// is taking over.
     /// </summary>
+    /// <exception cref="OperationCanceledException">Another edge has taken over: the table is for that one.</exception>
     public ApplyOutcome Apply(RouteTable table)
     {
-        lock (_applying)
+        while (true)
         {
-            var outcome = ApplyOne(table);
-            _meters.CountTable(outcome);
-            return outcome;
+            WaitForTurn();
+            lock (_applying)
+            {
+                if (!IsMyTurn())
+                    continue;
+                var outcome = ApplyOne(table);
+                _meters.CountTable(outcome);
+                return outcome;
+            }
         }
     }
 
-    /// <summary>What serves and what still drains, as one consistent view.</summary>
+    /// <summary>
+    /// What serves and what still drains, as one consistent view; the requests of edges that this one replaced and that are
+    /// still leaving are counted too.
+    /// </summary>
     public EdgeStatus Status()
     {
         lock (_gate)
         {
             Forget();
-            return new EdgeStatus(_current.Generation,
-                [.. _retired.Select(t => new DrainingTarget(t.InstanceId, t.Address, t.InFlight, t.Upgraded))]);
+            return new EdgeStatus(_current.Generation, Leaving.With(
+                [.. _retired.Select(t => new DrainingTarget(t.InstanceId, t.Address, t.InFlight, t.Upgraded))], _current));
         }
     }
 
@@ -236,10 +248,13 @@ public sealed class EdgeTable
         return state;
     }
 
-    /// <summary>Zero in flight, once seen of a retired target, is final: nobody can claim it any more.</summary>
+    /// <summary>
+    /// Zero in flight, once seen of a retired target, is final: nobody can claim it any more, here or in an edge that is
+    /// leaving and has read this table.
+    /// </summary>
     private void Forget()
     {
-        foreach (var target in _retired.Where(t => t.InFlight == 0).ToList())
+        foreach (var target in _retired.Where(t => t.InFlight == 0 && !Leaving.MayUse(t, _current.Generation)).ToList())
         {
             _retired.Remove(target);
             _known.Remove((target.InstanceId, target.Address));

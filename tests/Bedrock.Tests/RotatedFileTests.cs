@@ -45,4 +45,21 @@ public sealed class RotatedFileTests : IDisposable
         Assert.Equal("second\n", File.ReadAllText(_folder["a.log"]));
         Assert.Single(Directory.GetFiles(_folder.Path));
     }
+
+    [Fact]
+    public async Task Two_processes_that_append_at_once_lose_and_mix_nothing()
+    {
+        const int Lines = 2000;
+        var path = _folder["a.log"];
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(writer => Task.Run(() =>
+        {
+            using var file = new RotatedFile(path, maxBytes: long.MaxValue, files: 2);
+            for (var i = 0; i < Lines; i++)
+                file.Append(System.Text.Encoding.ASCII.GetBytes($"{writer} {i}\n"));
+        })));
+
+        var lines = await File.ReadAllLinesAsync(path, TestContext.Current.CancellationToken);
+        Assert.Equal(3 * Lines, lines.Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(3 * Lines, lines.Length);
+    }
 }

@@ -3,7 +3,8 @@ namespace Groundcrew.Bedrock;
 /// <summary>
 /// A log of lines that never outgrows its share of the disk: it is appended to, and when it would pass its size it
 /// becomes <c>name.1</c>, the one before <c>name.2</c>, and so on; the oldest is deleted. Lines are not synced: a power
-/// cut may lose the last of them, and a torn line is ended before the next one begins. Not thread-safe; one owner.
+/// cut may lose the last of them, and a torn line is ended before the next one begins. Not thread-safe; one owner in a
+/// process. Another process may append to the same log for a while: batches never mix, and one file may be rotated early.
 /// </summary>
 /// <param name="path">The current file; its folder is made when missing.</param>
 /// <param name="maxBytes">The size at which it is rotated. A single larger batch still goes into one file.</param>
@@ -43,14 +44,7 @@ public sealed class RotatedFile(string path, long maxBytes, int files, UnixFileM
     private FileStream Open()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var stream = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            UnixCreateMode = mode,
-            BufferSize = 0,
-        });
+        var stream = new FileStream(Posix.OpenToAppend(path, mode), FileAccess.ReadWrite, bufferSize: 0);
         if (stream.Length > 0)
         {
             stream.Seek(-1, SeekOrigin.End);

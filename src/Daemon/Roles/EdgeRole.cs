@@ -1,9 +1,8 @@
 using System.Net;
-using Groundcrew.Bedrock;
 using Groundcrew.Daemon.Settings;
+using Groundcrew.Daemon.Supervising;
 using Groundcrew.Daemon.Wiring;
 using Groundcrew.Edge;
-using Groundcrew.Fleet;
 
 namespace Groundcrew.Daemon.Roles;
 
@@ -20,6 +19,9 @@ internal static class EdgeRole
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Parse(settings.Listen), platform.EdgeStatusPort));
         builder.Services.AddEdge(new EdgeOptions { StateFolder = folder });
         await using var app = builder.Build();
+        var handover = app.Services.GetRequiredService<EdgeHandover>();
+        if (await handover.TakeAsync(stop) is { } unwilling)
+            return RoleEnds.CannotStart("edge", unwilling);
         app.MapWhen(
             http => http.Connection.LocalPort == platform.EdgeStatusPort,
             status => status.UseRouting().UseEndpoints(endpoints => endpoints.MapEdgeStatus()));
@@ -27,13 +29,14 @@ internal static class EdgeRole
         if (!await RoleHost.TryStartAsync(app, "edge", platform.EdgePort, stop))
             return RoleEnds.PortTaken;
 
-        if (!await NodeToken.WaitAsync(settings, stop))
-            return 0;
-        var logs = app.Services.GetRequiredService<ILoggerFactory>();
-        await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, app.Services.GetRequiredService<MetricRegistry>(), logs);
-        link.Register(new EdgeTasks(app.Services.GetRequiredService<EdgeTable>(), logs.CreateLogger<EdgeTasks>()));
+        await using var link = new EdgeLink(settings, folder, handover, app.Services);
+        if (await handover.BeginAsync(link.EndAsync, () => RoleProcess.Succeed(settings.Data, "edge"), stop) is { } unready)
+        {
+            await app.StopAsync(CancellationToken.None);
+            return RoleEnds.CannotStart("edge", unready);
+        }
         link.Start();
-        await RoleHost.UntilStoppedAsync(app, stop);
+        await RoleHost.UntilStoppedAsync(app, handover, stop);
         return 0;
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Groundcrew.Bedrock;
 using Groundcrew.Daemon.Doors;
 using Groundcrew.Daemon.Settings;
+using Groundcrew.Edge;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -64,6 +65,21 @@ internal static class RoleHost
             await app.StopAsync(CancellationToken.None);
         }
     }
+
+    /// <summary>The same for an edge, which also ends when it was replaced and has nothing left.</summary>
+    public static async Task UntilStoppedAsync(WebApplication app, EdgeHandover handover, CancellationToken stop)
+    {
+        try
+        {
+            await handover.Left.WaitAsync(stop);
+            await handover.DrainAsync(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Asked to stop, replaced or not.
+        }
+        await app.StopAsync(CancellationToken.None);
+    }
 }
 
 /// <summary>How a role ends when it cannot start: words for a person on stderr, and a code that its supervisor knows.</summary>
@@ -74,6 +90,12 @@ internal static class RoleEnds
 
     /// <summary>The port is somebody else's.</summary>
     public const int PortTaken = 71;
+
+    public static int CannotStart(string role, string why)
+    {
+        Console.Error.WriteLine($"crew: the {role} cannot start: {why}");
+        return CannotStartCode;
+    }
 
     public static int CannotStart(string role, IReadOnlyList<Problem> problems)
     {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Daemon.Roles;
 using Groundcrew.Daemon.Settings;
+using Groundcrew.Edge;
 
 namespace Groundcrew.Daemon.Supervising;
 
@@ -38,7 +39,13 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
         watching.Add(CutLogsAsync(roles, stop));
         await Task.WhenAll(watching);
         foreach (var role in Enumerable.Reverse(roles))
+        {
             await role.StopAsync(StopGrace, clock);
+            // One that took the role over just now.
+            if (role.TryAdopt())
+                await role.StopAsync(StopGrace, clock);
+        }
+        await StopLeavingAsync(settings.Data, clock);
         DurableFiles.Real.Delete(IdentityFileOf(settings.Data));
     }
 
@@ -67,6 +74,15 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
         }
     }
 
+    /// <summary>Stops edges that were replaced and still finish requests; returns whether there were any.</summary>
+    public static async Task<bool> StopLeavingAsync(string data, TimeProvider clock)
+    {
+        var leaving = EdgeHandover.LeavingOf(Path.Combine(data, "edge"));
+        foreach (var edge in leaving)
+            await RoleProcess.StopAsync(edge, StopGrace, clock);
+        return leaving.Count > 0;
+    }
+
     private async Task WatchAsync(RoleProcess role, CancellationToken stop)
     {
         var backoff = FirstBackoff;
@@ -79,7 +95,9 @@ internal sealed class Supervisor(RoleSettings settings, IReadOnlyList<string> pa
                 else
                     await StartAsync(role);
                 var started = clock.GetTimestamp();
-                var code = await role.WaitAsync(clock, stop);
+                var (code, isSucceeded) = await role.WaitForEndAsync(clock, stop);
+                if (isSucceeded)
+                    continue;
                 if (clock.GetElapsedTime(started) > CountsAsWell)
                     backoff = FirstBackoff;
                 await SayEndAsync(role, code, backoff);

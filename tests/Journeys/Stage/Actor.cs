@@ -47,11 +47,20 @@ public sealed class Actor(string name, string org = "acme") : IDisposable
         }
         const isReady = () => MODE === 'Waits' ? marked('open') : !marked(`sick-${INSTANCE_ID}`);
         const server = http.createServer((request, response) => {
+          if (request.url.startsWith('/until/')) {
+            response.write('begin ');
+            const look = setInterval(() => { if (marked(request.url.slice(7))) { clearInterval(look); response.end('end'); } }, 20);
+            return;
+          }
           const ready = request.url !== '/health/ready' || isReady();
           response.writeHead(MODE === 'Broken' ? 500 : ready ? 200 : 503, { 'Content-Type': 'application/json' });
           response.end(JSON.stringify({ version: VERSION, instance: INSTANCE_ID }));
         });
         server.keepAliveTimeout = 60000;
+        server.on('upgrade', (request, socket) => {
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+          socket.on('error', () => {}).pipe(socket);
+        });
         if (MODE !== 'Deaf') server.listen(Number(PORT), HOST); else setInterval(() => {}, 1000);
         process.on('SIGTERM', () => {
           if (MODE === 'Stubborn') return console.log('no');
@@ -83,6 +92,8 @@ public sealed class Actor(string name, string org = "acme") : IDisposable
 
     public string Deadline { get; set; } = "60s";
 
+    public string Drain { get; set; } = "3s";
+
     public string RollbackWindow { get; set; } = "0s";
 
     /// <summary>Further lines of the service, without indentation.</summary>
@@ -107,7 +118,7 @@ public sealed class Actor(string name, string org = "acme") : IDisposable
             run: node actor.js
             health: {readiness: /health/ready, period: 200ms, failureThreshold: 1, deadline: {{Deadline}}}
             instances: {{Instances}}
-            drain: 3s
+            drain: {{Drain}}
             rollbackWindow: {{RollbackWindow}}
             environment: {VERSION: "{{Version}}", MODE: {{Mode}}, STAGE: {{Stage}}}
             {{More}}

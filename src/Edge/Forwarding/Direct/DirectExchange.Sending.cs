@@ -149,7 +149,7 @@ internal sealed partial class DirectExchange
         }
         while (_answer.Status < 200);
         AnsweredAt = _clock.GetTimestamp();
-        _isLast |= _isStopping || !uploading.IsCompleted;
+        _isLast |= IsLeaving || !uploading.IsCompleted;
         if (uploading.IsCompleted)
             Enter(Phase.Streaming);
         return await StreamAsync(connection, length);

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace Groundcrew.Edge;
@@ -36,6 +37,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     private readonly AnswerHead _answer = new();
     private readonly CancellationTokenRegistration _onLeft;
     private readonly CancellationTokenRegistration _onStop;
+    private readonly OpenConnection? _open;
     private RequestHead? _head = new();
     private string _forwarded = "";
     private string? _forwardedHost;
@@ -51,6 +53,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     {
         (_connection, _clock, _date) = (connection, clock, date);
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
+        _open = connection.Features.Get<OpenConnection>();
         Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address;
         IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
@@ -94,6 +97,9 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         }
     }
 
+    /// <summary>Whether the server stops, or another edge has taken over.</summary>
+    private bool IsLeaving => _isStopping || _open is { Departure.IsLeaving: true };
+
     public override string? Header(string name) => _head!.Header(name);
 
     public override StringValues Headers(string name) => _head!.Headers(name);
@@ -113,10 +119,11 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
             {
                 return DirectNext.Ended;
             }
-            if (read.IsCanceled || read.Buffer.IsEmpty)
+            // What came together with the word to stop is still served: it is the last.
+            if (read.Buffer.IsEmpty)
             {
                 _input.AdvanceTo(read.Buffer.Start);
-                if (read.IsCanceled ? _isStopping || _isExpired : read.IsCompleted)
+                if (read.IsCompleted || _isStopping || _isExpired)
                     return DirectNext.Ended;
                 continue;
             }
@@ -131,6 +138,9 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         }
     }
 
+    /// <summary>The request is over, however it ended.</summary>
+    public void Ended() => _open?.Leave(_clock.GetTimestamp());
+
     /// <summary>After a request: whether the connection takes another. What is left of a body is read away first.</summary>
     public async ValueTask<bool> EndAsync()
     {
@@ -143,7 +153,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     public override async ValueTask AnswerAsync(Answer answer)
     {
-        _isLast |= _bodyLeft > DrainAtMost || _isStopping;
+        _isLast |= _bodyLeft > DrainAtMost || IsLeaving;
         using var head = WriteOwn(answer);
         await FlushAsync(head.Written);
         _bytesSent = Method == "HEAD" ? 0 : answer.Body.Length;
@@ -172,6 +182,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         Begin(_clock.GetTimestamp());
         (_status, _hasStarted, _isAnswered, _bytesSent, _bodyLeft) = (0, false, false, 0, _head!.BodyLength);
         _isLast = _head.IsLast || _isStopping;
+        _open?.Enter(HttpProtocol.Http11);
         RequestId = ClientHeaders.RequestIdOf(_head.Header(ClientHeaders.RequestId), _clock);
         Enter(Phase.Judging);
     }

@@ -55,7 +55,14 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
                 case DirectNext.NotOrdinary:
                     return false;
                 default:
-                    await proxy.ServeAsync(exchange);
+                    try
+                    {
+                        await proxy.ServeAsync(exchange);
+                    }
+                    finally
+                    {
+                        exchange.Ended();
+                    }
                     if (!await exchange.EndAsync())
                         return true;
                     break;

@@ -172,6 +172,7 @@ internal sealed class FullExchange : Exchange
             {
                 exchange.WasUpgraded = true;
                 exchange.Target!.BeginUpgrade();
+                httpContext.Features.Get<OpenConnection>()?.BeginUpgrade();
             }
             var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
             AnswerFields.Rewrite(httpContext.Response.Headers, proxyResponse, exchange);

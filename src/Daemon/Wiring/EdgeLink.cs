@@ -1,0 +1,52 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Daemon.Settings;
+using Groundcrew.Edge;
+using Groundcrew.Fleet;
+
+namespace Groundcrew.Daemon.Wiring;
+
+/// <summary>
+/// The link of an edge, from the moment that it can be dialled to the moment that another edge takes over: the control
+/// plane hears one edge at a time. Thread-safe.
+/// </summary>
+internal sealed class EdgeLink(RoleSettings settings, string folder, EdgeHandover handover, IServiceProvider services) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _end = new();
+    private Task _running = Task.CompletedTask;
+
+    /// <summary>Dials as soon as there is a token, and the edges that were replaced have said what they still use.</summary>
+    public void Start() => _running = RunAsync(_end.Token);
+
+    /// <summary>Ends it. May be called before it was started, and again.</summary>
+    public async Task EndAsync()
+    {
+        await _end.CancelAsync();
+        await _running;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
+        _end.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken end)
+    {
+        if (!await NodeToken.WaitAsync(settings, end))
+            return;
+        var logs = services.GetRequiredService<ILoggerFactory>();
+        try
+        {
+            await handover.HearReplacedAsync(end);
+            await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, services.GetRequiredService<MetricRegistry>(), logs);
+            link.Register(new EdgeTasks(services.GetRequiredService<EdgeTable>(), logs.CreateLogger<EdgeTasks>()));
+            link.Start();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, end);
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // The way that it ends.
+        }
+    }
+}
