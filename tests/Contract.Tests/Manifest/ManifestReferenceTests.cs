@@ -51,7 +51,7 @@ public sealed class ManifestReferenceTests
     public void Every_key_stands_in_the_example()
     {
         var example = ManifestReference.Example();
-        Assert.All(Sections.SelectMany(type => Shape.Of(type).Keys), key => Assert.Matches($"(?m)^ *(# )?{key.Name}:", example));
+        Assert.All(Sections.SelectMany(type => Shape.Of(type).Keys), key => Assert.Matches($"(?m)^ *(# |- )?{key.Name}:", example));
     }
 
     [Fact]
