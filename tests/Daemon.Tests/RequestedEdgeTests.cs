@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
-using Groundcrew.Contract.Manifest;
 using Groundcrew.Daemon.Doors;
 using Groundcrew.Edge;
 using Groundcrew.Tests.Support;
