@@ -158,13 +158,16 @@ internal static class RouteTables
 {
     /// <summary>
     /// A host for every deployment that has a ready instance, one for every environment that points somewhere, and every
-    /// custom domain of such an environment, in the order of hosts.
+    /// custom domain of such an environment, in the order of hosts; each with the policy of its deployment.
     /// </summary>
     public static List<Route> Compute(
         IReadOnlyDictionary<string, IReadOnlyList<Target>> running, IReadOnlyList<EnvironmentRow> environments,
         IReadOnlyDictionary<string, DeploymentRow> deployments, IReadOnlyList<DomainRow> domains, Func<string, string> hostOf)
     {
         var routes = new List<Route>();
+        var policies = deployments.Values.ToDictionary(d => d.Label, d => Deployments.SettingsOf(d).Edge, StringComparer.Ordinal);
+        Route Route(string host, DeploymentRow d, IReadOnlyList<Target> targets) =>
+            new(host, d.Org, d.Project, d.Environment, d.Label, targets) { Policy = policies[d.Label] };
         foreach (var (label, targets) in running)
             routes.Add(Route(hostOf(label), deployments[label], targets));
         foreach (var environment in environments)
@@ -178,7 +181,4 @@ internal static class RouteTables
         routes.Sort((a, b) => string.CompareOrdinal(a.Host, b.Host));
         return routes;
     }
-
-    private static Route Route(string host, DeploymentRow d, IReadOnlyList<Target> targets) =>
-        new(host, d.Org, d.Project, d.Environment, d.Label, targets);
 }

@@ -1,4 +1,5 @@
 using Groundcrew.Bedrock;
+using Groundcrew.Edge;
 using Groundcrew.Fleet;
 
 namespace Groundcrew.Deploys;
@@ -50,6 +51,9 @@ public sealed record ServiceSettings
 
     /// <summary>Custom domains of the environment.</summary>
     public IReadOnlyList<string> Domains { get; init; } = [];
+
+    /// <summary>How the edge treats its traffic; null for <see cref="RoutePolicy.Default"/>. Going back to a deployment goes back to this too.</summary>
+    public RoutePolicy? Edge { get; init; }
 
     /// <summary>How many instances a region gets.</summary>
     public int InstancesIn(string region) => Regions.TryGetValue(region, out var count) ? count : InstancesPerRegion;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Edge;
 using Groundcrew.Fleet;
@@ -116,6 +117,25 @@ public sealed class PlannerTests
                 "web-acme.localhost=web-1111111-acme x1", "web-staging-acme.localhost=web-3333333-acme x0"],
             routes.Select(r => $"{r.Host}={r.Deployment} x{r.Targets.Count}"));
         Assert.Empty(RouteTables.Compute(new Dictionary<string, IReadOnlyList<Target>>(), [], new Dictionary<string, DeploymentRow>(), [], l => l));
+    }
+
+    [Fact]
+    public void Every_route_of_a_deployment_carries_its_policy()
+    {
+        var project = Ids.New(TimeProvider.System);
+        var policy = new RoutePolicy { Rates = [new RateLimit("reads", 5, TimeSpan.FromMinutes(1))], MaxBodyBytes = 20, Breaker = new BreakerPolicy { Failures = 7 } };
+        var limited = Row("web-1111111-acme", project);
+        limited.Settings = JsonSerializer.Serialize(new ServiceSettings { Edge = policy }, Json.Options);
+        var before = Row("web-2222222-acme", project);
+        var routes = RouteTables.Compute(
+            new Dictionary<string, IReadOnlyList<Target>> { [limited.Label] = [], [before.Label] = [] },
+            [Environment(project, "production", "web-acme", limited.Label), Environment(project, "staging", "web-staging-acme", before.Label)],
+            new[] { limited, before }.ToDictionary(d => d.Label),
+            [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" }], label => label);
+        Assert.Equal(5, routes.Count);
+        var expected = JsonSerializer.Serialize(policy, Json.Options);
+        Assert.All(routes, r => Assert.Equal(r.Deployment == limited.Label ? expected : "null", JsonSerializer.Serialize(r.Policy, Json.Options)));
+        Assert.Equal(3, routes.Count(r => r.Policy is not null));
     }
 
     [Theory]

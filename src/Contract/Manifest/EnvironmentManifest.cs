@@ -26,4 +26,8 @@ public sealed record EnvironmentManifest
     [Key(KeyKind.Domains, "Domains of your own that lead here.", Example = "[staging.acme.org]",
         LeftOut = "none; for `production` those of the service")]
     public IReadOnlyList<string>? Domains { get; init; }
+
+    /// <summary>How the edge treats the traffic here.</summary>
+    [Key(KeyKind.Section, "How the edge treats the traffic here. A key that is left out counts as the service says; one that stands here counts whole.", Example = "{maxBody: 50MB}")]
+    public EdgeManifest? Edge { get; init; }
 }

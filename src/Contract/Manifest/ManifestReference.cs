@@ -42,8 +42,9 @@ public static class ManifestReference
             - `cpu` counts thousandths with `m` (`500m`) and processors without (`2`, `0.5`).
             - `memory` counts in units of 1024 (`Ki`, `Mi`, `Gi`, `Ti`, also `KiB`, …) or of 1000 (`k`, `M`, `G`, `T`, also `KB`, `MB`, `GB`); a bare
               number counts megabytes of 1,000,000 bytes.
+            - Other sizes have a unit always (`20MB`, also `20mb`; `1Gi`), and shares have a percent sign (`20%`).
             - Every instance gets `PORT`, `HOST`, `HOME` and `TMPDIR` (a folder of its own), `DEPLOYMENT`, `PROJECT`, `ORG`, `ENVIRONMENT`, `REGION`, and variables that begin with `INSTANCE_` or `GROUNDCREW_`; a manifest cannot set them.
-            - What an environment says is laid over what the service says: variables and resources key by key, the rest whole. A
+            - What an environment says is laid over what the service says: variables, resources and `edge` key by key, the rest whole. A
               variable that an environment moves from `environment` to `secrets`, or back, is only what it is there.
 
             ## Problems
@@ -86,9 +87,23 @@ public static class ManifestReference
             return;
         }
         yaml.Append($"{margin}{key.Name}:\n");
+        if (key.Form is RecordListForm<EdgeLimitManifest> list)
+        {
+            WriteItem(list.Record.Shape, indent + 2, yaml);
+            return;
+        }
         if (key.Key.ExampleName is { } name)
             yaml.Append($"{margin}  {name}:\n");
         WriteKeys(SectionOf(key.Form), indent + (key.Key.ExampleName is null ? 2 : 4), yaml);
+    }
+
+    // The one item of a list: its first key stands behind the dash.
+    private static void WriteItem(Shape shape, int indent, StringBuilder yaml)
+    {
+        var item = new StringBuilder();
+        WriteKeys(shape, indent + 2, item);
+        var first = $"\n{new string(' ', indent + 2)}{shape.Keys[0].Name}:";
+        yaml.Append(item.Replace(first, $"\n{new string(' ', indent)}- {first.TrimStart()}"));
     }
 
     // What a machine could say of a key, apart from the sentences about it: its form, whether it must be there, its default.
@@ -117,7 +132,7 @@ public static class ManifestReference
     private static Shape SectionOf(Form form) => form switch
     {
         RecordForm record => record.Shape,
-        ProbeForm probe => probe.Record.Shape,
+        ShortRecordForm record => record.Record.Shape,
         MapForm<ServiceManifest> map => SectionOf(map.Value),
         MapForm<EnvironmentManifest> map => SectionOf(map.Value),
         _ => throw new InvalidOperationException($"A key of {form.GetType().Name} needs an example."),

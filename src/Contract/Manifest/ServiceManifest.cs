@@ -82,6 +82,10 @@ public sealed record ServiceManifest
     [Key(KeyKind.Domains, "Domains of your own that lead to production. Each belongs to one service and one environment.", Example = "[app.acme.org]")]
     public IReadOnlyList<string> Domains { get; init; } = [];
 
+    /// <summary>How the edge treats the service's traffic.</summary>
+    [Key(KeyKind.Section, "How the edge treats the service's traffic. All that is left out is safe to run with.")]
+    public EdgeManifest? Edge { get; init; }
+
     /// <summary>What differs in an environment, by its name.</summary>
     [Key(KeyKind.Environments, "What differs in an environment, by its name. `production` always exists and may stand here too.", ExampleName = "staging")]
     public IReadOnlyDictionary<string, EnvironmentManifest> Environments { get; init; } = ReadOnlyDictionary<string, EnvironmentManifest>.Empty;
@@ -109,6 +113,7 @@ public sealed record ServiceManifest
             Environment = Laid(Environment, over.Environment, hiddenBy: over.Secrets),
             Secrets = Laid(Secrets, over.Secrets, hiddenBy: over.Environment),
             Domains = DomainsIn(environment),
+            Edge = over.Edge is { } edge ? Edge?.With(edge) ?? edge : Edge,
         };
     }
 

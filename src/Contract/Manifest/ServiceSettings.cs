@@ -61,4 +61,7 @@ public sealed record ServiceSettings
 
     /// <summary>Domains that lead to this environment, in lower case.</summary>
     public required IReadOnlyList<string> Domains { get; init; }
+
+    /// <summary>How the edge treats the traffic; null for all as the edge has it by itself, as is what is null in it.</summary>
+    public EdgeManifest? Edge { get; init; }
 }

@@ -91,6 +91,7 @@ internal static class Requested
         RollbackWindow = service.RollbackWindow,
         KeepVersions = service.KeepVersions,
         Domains = service.Domains,
+        Edge = service.Edge is { } edge ? RequestedEdge.PolicyOf(edge) : null,
     };
 
     private static Probe? ProbeOf(ProbeSettings? probe) => probe is null ? null

@@ -7,6 +7,10 @@ namespace Groundcrew.Contract.Tests.Manifest;
 
 public sealed class ManifestReferenceTests
 {
+    /// <summary>Every record with keys.</summary>
+    private static IReadOnlyList<Type> Sections { get; } =
+        [.. typeof(SystemManifest).Assembly.GetTypes().Where(type => type.GetProperties().Any(property => property.IsDefined(typeof(KeyAttribute), inherit: false)))];
+
     [Fact]
     public void The_reference_page_is_what_the_types_say() =>
         Golden.Check(Path.Combine(Golden.Root, "docs/reference/manifest.md"), ManifestReference.Generate());
@@ -38,17 +42,16 @@ public sealed class ManifestReferenceTests
         var schema = JsonNode.Parse(ManifestSchema.Generate())!;
         var definitions = schema["$defs"]!.AsObject();
         Assert.Equal(Words(Shape.System), Properties(schema));
-        Type[] types = [typeof(ServiceManifest), typeof(HealthManifest), typeof(ProbeManifest), typeof(ResourcesManifest), typeof(EnvironmentManifest)];
-        Assert.Equal(types.Length, definitions.Count);
-        Assert.All(types.Select(Shape.Of), shape => Assert.Equal(Words(shape), Properties(definitions[shape.Name]!)));
+        var sections = Sections.Where(type => type != typeof(SystemManifest)).ToList();
+        Assert.Equal(sections.Count, definitions.Count);
+        Assert.All(sections.Select(Shape.Of), shape => Assert.Equal(Words(shape), Properties(definitions[shape.Name]!)));
     }
 
     [Fact]
     public void Every_key_stands_in_the_example()
     {
         var example = ManifestReference.Example();
-        Type[] types = [typeof(SystemManifest), typeof(ServiceManifest), typeof(HealthManifest), typeof(ProbeManifest), typeof(ResourcesManifest), typeof(EnvironmentManifest)];
-        Assert.All(types.SelectMany(type => Shape.Of(type).Keys), key => Assert.Matches($"(?m)^ *(# )?{key.Name}:", example));
+        Assert.All(Sections.SelectMany(type => Shape.Of(type).Keys), key => Assert.Matches($"(?m)^ *(# |- )?{key.Name}:", example));
     }
 
     [Fact]
@@ -56,8 +59,7 @@ public sealed class ManifestReferenceTests
     {
         var comments = XDocument.Load(Path.Combine(AppContext.BaseDirectory, "Groundcrew.Contract.xml")).Descendants("member")
             .ToDictionary(member => member.Attribute("name")!.Value, member => member.Element("summary")?.Value.Trim());
-        Type[] types = [typeof(SystemManifest), typeof(ServiceManifest), typeof(HealthManifest), typeof(ProbeManifest), typeof(ResourcesManifest), typeof(EnvironmentManifest)];
-        Assert.All(types.SelectMany(type => Shape.Of(type).Keys), key =>
+        Assert.All(Sections.SelectMany(type => Shape.Of(type).Keys), key =>
             Assert.StartsWith(comments[$"P:{key.Property.DeclaringType!.FullName}.{key.Property.Name}"]!.TrimEnd('.'), key.Key.Says, StringComparison.Ordinal));
     }
 

@@ -18,8 +18,10 @@ public sealed class ManifestSettingsTests
             environment: { GREETING: hello, LEVEL: info, TOKEN: plain }
             secrets: { DB_PASSWORD: db-password, KEY: key }
             domains: [app.acme.org]
+            edge: { maxBody: 20MB, timeouts: { connect: 1s }, limits: [{ name: reads, requests: 5, per: 1m }] }
             environments:
               staging:
+                edge: { timeouts: { idle: 5s }, limits: [] }
                 instances: { default: 1, eu-west: 2 }
                 resources: { memory: 256Mi }
                 environment: { LEVEL: debug, KEY: not-so-secret }
@@ -49,6 +51,35 @@ public sealed class ManifestSettingsTests
         Assert.Equal(["staging.acme.org"], web.Domains);
         Assert.Equal([new("GREETING", "hello"), new("KEY", "not-so-secret"), new("LEVEL", "debug")], web.Environment.OrderBy(pair => pair.Key, StringComparer.Ordinal));
         Assert.Equal([new("DB_PASSWORD", "staging-db"), new("TOKEN", "token")], web.Secrets.OrderBy(pair => pair.Key, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Of_the_edge_each_key_that_an_environment_names_counts_whole()
+    {
+        var (production, staging) = (Read(Layered).For("production")["web"].Edge!, Read(Layered).For("staging")["web"].Edge!);
+        Assert.Equal(new EdgeTimeoutsManifest { Connect = TimeSpan.FromSeconds(1) }, production.Timeouts);
+        Assert.Equal("reads", Assert.Single(production.Limits!).Name);
+        Assert.Equal(new EdgeTimeoutsManifest { Idle = TimeSpan.FromSeconds(5) }, staging.Timeouts);
+        Assert.Empty(staging.Limits!);
+        Assert.Equal((20_000_000, 20_000_000), (production.MaxBodyBytes, staging.MaxBodyBytes));
+        Assert.Null(staging.Retries);
+    }
+
+    [Fact]
+    public void An_environment_may_speak_of_the_edge_where_the_service_does_not()
+    {
+        var manifest = Read("system: acme\nservices: { web: { run: ./web, environments: { dev: { edge: { slowStart: 5s } } } } }");
+        Assert.Null(manifest.For("production")["web"].Edge);
+        Assert.Equal(new EdgeManifest { SlowStart = TimeSpan.FromSeconds(5) }, manifest.For("dev")["web"].Edge);
+    }
+
+    [Fact]
+    public void An_environment_may_lay_over_every_key_of_the_edge()
+    {
+        var all = Read(ManifestReference.Example()).Services["web"].Edge!;
+        Assert.All(typeof(EdgeManifest).GetProperties(), property => Assert.NotNull(property.GetValue(all)));
+        Assert.Equal(all, new EdgeManifest().With(all));
+        Assert.Equal(all, all.With(new EdgeManifest()));
     }
 
     [Theory]

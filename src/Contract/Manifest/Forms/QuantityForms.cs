@@ -118,10 +118,13 @@ internal sealed class MemoryForm(KeyAttribute key) : QuantityForm<long>(key)
 
     protected override ProblemKind Unreadable => ProblemKinds.BadMemory;
 
-    public override JsonNode Write(object value)
+    public override JsonNode Write(object value) => Written((long)value);
+
+    /// <summary>A size in the largest unit that it is a whole number of.</summary>
+    public static JsonNode Written(long size)
     {
-        var (bytes, unit) = Units.First(unit => (long)value % unit.Bytes == 0);
-        return JsonValue.Create($"{(long)value / bytes}{unit}");
+        var (bytes, unit) = Units.First(unit => size % unit.Bytes == 0);
+        return JsonValue.Create($"{size / bytes}{unit}");
     }
 
     public override JsonObject Schema(JsonObject definitions) =>

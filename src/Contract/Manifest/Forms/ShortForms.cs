@@ -85,30 +85,3 @@ internal sealed class InstancesForm(CountForm count) : Form
             }),
     };
 }
-
-/// <summary>A probe: its path alone, or all of its keys.</summary>
-internal sealed class ProbeForm(RecordForm record) : Form
-{
-    private static readonly TextForm Path = new(TextRules.UrlPath);
-
-    public override string Says => $"a path, or {record.Says}";
-
-    /// <summary>The long form.</summary>
-    public RecordForm Record => record;
-
-    public override object? Read(Node node, string path, Judgement judgement) => node switch
-    {
-        ScalarNode { IsNothing: false } => Path.Read(node, path, judgement) is string at ? new ProbeManifest { Path = at } : null,
-        MapNode => record.Read(node, path, judgement),
-        _ => judgement.RefuseType(path, node, Says),
-    };
-
-    public override JsonNode Write(object value)
-    {
-        var probe = (ProbeManifest)value;
-        return probe == new ProbeManifest { Path = probe.Path } ? Path.Write(probe.Path) : record.Write(probe);
-    }
-
-    public override JsonObject Schema(JsonObject definitions) =>
-        new() { ["anyOf"] = new JsonArray(Path.Schema(definitions), record.Schema(definitions)) };
-}

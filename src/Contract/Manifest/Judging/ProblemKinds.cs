@@ -39,7 +39,7 @@ internal static class ProblemKinds
         "A key is a map or a list.", "Put keys that begin with '{' or '[' in quotes.");
 
     public static ProblemKind DuplicateKey { get; } = new("duplicate-key",
-        "The same key, or two words for it, stands twice; two services have one name.", "Keep one of the two.");
+        "The same key, or two words for it, stands twice; two services or two limits have one name.", "Keep one of the two.");
 
     public static ProblemKind UnknownKey { get; } = new("unknown-key",
         "The manifest does not know the key.", "Correct its spelling, or remove it.");
@@ -118,6 +118,27 @@ internal static class ProblemKinds
 
     public static ProblemKind DomainTwice { get; } = new("domain-twice",
         "A domain leads to two places.", "Keep it at one service and one environment.");
+
+    public static ProblemKind BadPercent { get; } = new("bad-percent",
+        "A share in percent cannot be read.", "Write a whole number and '%': 20%.");
+
+    public static ProblemKind BadSize { get; } = new("bad-size",
+        "A size cannot be read, or has no unit.", "Write a number and a unit: 512KB, 20MB, 1Gi.");
+
+    public static ProblemKind BadHeader { get; } = new("bad-header",
+        "The name of a header is not one (RFC 9110, section 5.6.2), or a header is to be stripped that requests need.", "Write a name such as X-Api-Key; where headers are stripped, also X-Auth-*.");
+
+    public static ProblemKind BadCookie { get; } = new("bad-cookie",
+        "The name of a cookie is not one (RFC 6265, section 4.1.1).", "Write a name such as crew_v.");
+
+    public static ProblemKind BadMethod { get; } = new("bad-method",
+        "A method is not one.", "Write methods as requests have them: GET, POST.");
+
+    public static ProblemKind BadNetwork { get; } = new("bad-network",
+        "A network cannot be read.", "Write an address and the length of its prefix, such as 10.0.0.0/8 or 2001:db8::/32, or one address.");
+
+    public static ProblemKind LimitHeader { get; } = new("limit-header",
+        "A limit names a header, and counts by something else.", "Write 'by: header', or remove the header.");
 
     /// <summary>All, by code.</summary>
     public static IReadOnlyList<ProblemKind> All { get; } =

@@ -19,8 +19,14 @@ internal static class SystemRules
             JudgeSource(service, path, judgement);
             JudgeHealth(service.Health, $"{path}.health", judgement);
             JudgeVariables(service.Environment, service.Secrets, path, judgement);
+            if (service.Edge is { } edge)
+                EdgeRules.Judge(edge, $"{path}.edge", judgement);
             foreach (var (environment, over) in service.Environments)
+            {
                 JudgeVariables(over.Environment, over.Secrets, $"{path}.environments.{environment}", judgement);
+                if (over.Edge is { } edgeThere)
+                    EdgeRules.Judge(edgeThere, $"{path}.environments.{environment}.edge", judgement, above: $"{path}.edge");
+            }
         }
         JudgeDomains(manifest.Services, judgement);
     }

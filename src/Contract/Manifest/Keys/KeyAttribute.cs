@@ -23,6 +23,16 @@ internal enum KeyKind
     Section,
     Services,
     Environments,
+    Percent,
+    Size,
+    Flag,
+    Networks,
+    Header,
+    HeaderPatterns,
+    Cookie,
+    Methods,
+    Limits,
+    Concurrency,
 }
 
 /// <summary>

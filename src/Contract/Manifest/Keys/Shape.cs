@@ -28,7 +28,7 @@ internal sealed class Shape
             .. from property in type.GetProperties()
                let key = property.GetCustomAttribute<KeyAttribute>()
                where key is not null
-               select new ShapeKey(key.Name ?? CamelCase(property.Name), property, key, FormCatalog.For(property, key), property.GetValue(defaults)),
+               select new ShapeKey(key.Name ?? CamelCase(property.Name), property, key, FormCatalog.For(property, key), key.Required ? null : property.GetValue(defaults)),
         ];
     }
 
