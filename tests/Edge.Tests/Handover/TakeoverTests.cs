@@ -25,10 +25,14 @@ public sealed class TakeoverTests : IDisposable
         _folder.Dispose();
     }
 
+    /// <summary>
+    /// Once only: in one process a third edge may be given a descriptor with the number of one that an earlier edge closed
+    /// while others hold its socket, which epoll(7) takes for the same. A process of its own takes over once and leaves
+    /// once; the journeys restart many times.
+    /// </summary>
     [Fact]
-    public async Task No_connection_is_refused_or_reset_while_edges_replace_each_other_at_full_speed()
+    public async Task No_connection_is_refused_or_reset_while_an_edge_is_replaced_at_full_speed()
     {
-        const int Changes = 6;
         await using var instance = await Instance.SayingAsync("ok");
         var edges = new List<TakingHost> { await TakingHost.StartAsync(_folder.Path, _port) };
         edges[0].Table.Apply(Of(1, Route(Host, instance.Target)));
@@ -59,16 +63,12 @@ public sealed class TakeoverTests : IDisposable
             client?.Dispose();
         }, Stop)).ToList();
 
-        for (var change = 0; change < Changes; change++)
-        {
-            var seen = Volatile.Read(ref served);
-            await Eventually.TrueAsync(() => Volatile.Read(ref served) > seen + 200, "traffic flows");
-            var next = await TakingHost.StartAsync(_folder.Path, _port, change % 2 == 0 ? _first.Identity : _second.Identity);
-            Assert.Null(next.Refusal);
-            edges.Add(next);
-            await edges[change].Drained;
-            await edges[change].DisposeAsync();
-        }
+        await Eventually.TrueAsync(() => Volatile.Read(ref served) > 200, "traffic flows");
+        var next = await TakingHost.StartAsync(_folder.Path, _port, _first.Identity);
+        Assert.Null(next.Refusal);
+        edges.Add(next);
+        await edges[0].Drained;
+        await edges[0].DisposeAsync();
         var last = Volatile.Read(ref served);
         await Eventually.TrueAsync(() => Volatile.Read(ref served) > last + 200, "traffic flows through the last one");
         await done.CancelAsync();
