@@ -110,8 +110,11 @@ public abstract class ForwardingTests(bool isDirect) : IDisposable
         foreach (var filler in fillers)
             Assert.Throws<SocketException>(() => filler.Connect(endpoint));
         await using var alive = await Instance.SayingAsync("alive");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path, o => o with { ConnectTimeout = TimeSpan.FromMilliseconds(300), EjectAfter = 100 }, isDirect: isDirect);
-        edge.Table.Apply(Of(1, Route(Host, new Target(Ids.New(TimeProvider.System), endpoint.ToString()!, "local"), alive.Target)));
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, o => o with { EjectAfter = 100 }, isDirect: isDirect);
+        edge.Table.Apply(Of(1, Route(Host, new Target(Ids.New(TimeProvider.System), endpoint.ToString()!, "local"), alive.Target) with
+        {
+            Policy = RoutePolicy.Default with { Time = new TimeLimits { Connect = TimeSpan.FromMilliseconds(300) } },
+        }));
 
         await Eventually.TrueAsync(async () =>
         {

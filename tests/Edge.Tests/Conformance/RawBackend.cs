@@ -97,9 +97,16 @@ internal sealed class RawBackend : IAsyncDisposable
 
     public async Task<WireMessage> BodyAsync(RawConnection connection, WireMessage head, CancellationToken stop)
     {
-        var request = await connection.Reader.BodyAsync(head, isToTheEnd: false, stop);
-        Requests.Enqueue(request);
-        return request;
+        var request = head;
+        try
+        {
+            request = await connection.Reader.BodyAsync(head, isToTheEnd: false, stop);
+            return request;
+        }
+        finally
+        {
+            Requests.Enqueue(request);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -122,7 +129,7 @@ internal sealed class RawBackend : IAsyncDisposable
                 _serving.Add(ServeAsync(new RawConnection(socket, ++Connections)));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
             // The test is over.
         }

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Groundcrew.Edge;
 
 /// <summary>
-/// Finds the end of a chunked body (RFC 9112, section 7.1) in bytes that pass: sizes, extensions and trailers are
-/// checked for form and pass as they are.
+/// Finds the data and the end of a chunked body (RFC 9112, section 7.1). Extensions and trailers are checked for form
+/// and passed over.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct ChunkScan
@@ -34,22 +34,23 @@ internal struct ChunkScan
 
     public readonly bool IsBad => _state == State.Bad;
 
-    /// <summary>How many of the bytes belong to the body; fewer than all of them only when it is done or bad.</summary>
-    public int Take(ReadOnlySpan<byte> bytes)
+    /// <summary>Takes the framing that comes next and one piece of data behind it. Gives back how many bytes that was.</summary>
+    public int Take(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> data)
     {
         var at = 0;
         while (at < bytes.Length && _state < State.Done)
         {
             if (_state == State.Data)
             {
-                var data = (int)Math.Min(_left, bytes.Length - at);
-                (at, _left) = (at + data, _left - data);
+                data = bytes.Slice(at, (int)Math.Min(_left, bytes.Length - at));
+                _left -= data.Length;
                 if (_left == 0)
                     _state = State.DataCr;
-                continue;
+                return at + data.Length;
             }
             _state = Step(bytes[at++]);
         }
+        data = default;
         return at;
     }
 

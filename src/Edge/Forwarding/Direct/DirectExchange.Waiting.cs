@@ -69,7 +69,7 @@ internal sealed partial class DirectExchange
     private bool IsSlow(long now)
     {
         var took = _clock.GetElapsedTime(_bodyBegan, now);
-        return took > SlowGrace && (_head!.BodyLength - _bodyLeft) / took.TotalSeconds < LeastBytesASecond;
+        return took > SlowGrace && _head is { } head && (head.BodyLength - _bodyLeft) / took.TotalSeconds < LeastBytesASecond;
     }
 
     private void Expire(Phase phase, int progress)

@@ -37,12 +37,16 @@ internal static class DirectHeads
         to.Write("HTTP/1.1 "u8);
         to.Write(answer.Status);
         to.Write(head[answer.Reason]);
+        to.Write("\r\n"u8);
         foreach (ref readonly var field in answer.Fields)
         {
             if (field.Kind is FieldKind.Connection or FieldKind.Hop or FieldKind.Framing || answer.IsDropped(head, head.Slice(field.NameStart, field.NameLength)))
                 continue;
-            if (field.Kind != FieldKind.ContentLength || answer.Framing != BodyFraming.Chunked)
-                to.Write(head.Slice(field.NameStart, field.LineLength));
+            // A chunked body has no length, and an answer without content has none either (RFC 9110, section 8.6).
+            if (field.Kind == FieldKind.ContentLength && (answer.Framing == BodyFraming.Chunked || answer.Status == 204))
+                continue;
+            to.Write(head.Slice(field.NameStart, field.LineLength));
+            to.Write("\r\n"u8);
         }
         if (answer.Framing is BodyFraming.Chunked or BodyFraming.UntilClose)
             to.Write("Transfer-Encoding: chunked\r\n"u8);

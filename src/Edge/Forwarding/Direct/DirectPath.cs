@@ -45,7 +45,7 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
         if (connection.Features.Get<ITlsHandshakeFeature>() is not null
             && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
             return false;
-        using var exchange = new DirectExchange(connection, clock, _date);
+        using var exchange = new DirectExchange(connection, table, clock, _date);
         while (true)
         {
             switch (await exchange.NextAsync())

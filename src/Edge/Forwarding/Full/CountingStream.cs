@@ -6,6 +6,9 @@ internal sealed class CountingStream(Stream inner) : Stream
     /// <summary>How many bytes were handed on.</summary>
     public long Count { get; private set; }
 
+    /// <summary>Whether a write waits for the client.</summary>
+    public bool IsWaiting { get; private set; }
+
     public override bool CanRead => false;
 
     public override bool CanSeek => false;
@@ -22,8 +25,9 @@ internal sealed class CountingStream(Stream inner) : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        IsWaiting = true;
         await inner.WriteAsync(buffer, cancellationToken);
-        Count += buffer.Length;
+        (IsWaiting, Count) = (false, Count + buffer.Length);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

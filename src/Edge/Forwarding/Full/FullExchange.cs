@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
@@ -17,6 +18,7 @@ internal sealed class FullExchange : Exchange
     private readonly Crossing _crossing;
     private CancellationTokenSource? _answerTimer;
     private CountingStream? _sent;
+    private WatchedBody? _received;
     private bool _isPrepared;
 
     public FullExchange(HttpContext context, IHttpForwarder forwarder, Upstream upstream, TimeProvider clock)
@@ -49,7 +51,7 @@ internal sealed class FullExchange : Exchange
 
     public override int Status => WasUpgraded ? StatusCodes.Status101SwitchingProtocols : _context.Response.StatusCode;
 
-    public override long? BytesSent => _sent?.Count;
+    public override long? BytesSent => WasUpgraded ? null : _sent?.Count ?? 0;
 
     public override string? Header(string name) => _context.Request.Headers[name] is [{ } first, ..] ? first : null;
 
@@ -59,13 +61,14 @@ internal sealed class FullExchange : Exchange
         var policy = Route!.Policy;
         SentAt = _clock.GetTimestamp();
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(Left);
+        _answerTimer = timer;
         // While a body is sent, the forwarder's own limit on idleness counts.
         if (BodyLength == 0)
             timer.CancelAfter(policy.Time.Response);
-        _answerTimer = timer;
         var isUpgrade = _context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
             || _context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
         var error = await _forwarder.SendAsync(_context, Target!.Prefix, _upstream.Invoker, isUpgrade ? Route.Upgrading : Route.Forwarding, _crossing, timer.Token);
+        _answerTimer = null;
         if (WasUpgraded)
             Target.EndUpgrade();
         var failure = _context.Features.Get<IForwarderErrorFeature>()?.Exception;
@@ -98,8 +101,13 @@ internal sealed class FullExchange : Exchange
         if (_isPrepared)
             return;
         _isPrepared = true;
+        // A length, even of nothing, is what keeps the handler from sending it again by itself.
+        if (BodyLength == 0 && !IsHarmlessTwice)
+            _context.Request.Headers.ContentLength = 0;
         RequestFields.Rewrite(_context.Request.Headers, this);
         Body();
+        if (BodyLength != 0)
+            _context.Request.Body = _received = new WatchedBody(_context.Request.Body, BodyIsSent);
     }
 
     /// <summary>The client's side of the answer, which counts what it is sent.</summary>
@@ -110,12 +118,22 @@ internal sealed class FullExchange : Exchange
         return _sent;
     }
 
+    /// <summary>From here the target has its time to answer, unless it did so before.</summary>
+    private void BodyIsSent()
+    {
+        if (AnsweredAt == 0)
+            _answerTimer?.CancelAfter(Route!.Policy.Time.Response);
+    }
+
     private string? OnlyValue(string header) => _context.Request.Headers[header] is [{ } only] ? only : null;
 
     private Outcome OutcomeOf(ForwarderError error, Exception? failure, bool isLate) => error switch
     {
         ForwarderError.None => Outcome.Served,
         _ when isLate => Outcome.TargetTimeout,
+        _ when failure is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => Outcome.ClientSlow,
+        ForwarderError.RequestTimedOut when _received is { IsWaiting: true } => Outcome.ClientSlow,
+        ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when _sent is { IsWaiting: true } && !Left.IsCancellationRequested => Outcome.ClientSlow,
         ForwarderError.Request => failure is HttpRequestException request ? OutcomeOf(request.HttpRequestError) : Outcome.TargetNoAnswer,
         // The handler tells its own connect timeout from our limit on idleness by the exception inside.
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
@@ -147,6 +165,10 @@ internal sealed class FullExchange : Exchange
         {
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
             proxyRequest.RequestUri = RequestTarget.For(httpContext, destinationPrefix);
+            proxyRequest.Options.Set(Upstream.ConnectLimit, exchange.Route!.Policy.Time.Connect);
+            // The forwarder takes it for a field about this hop.
+            if (httpContext.Request.Headers.UpgradeInsecureRequests is { Count: > 0 } insecure)
+                proxyRequest.Headers.TryAddWithoutValidation(HeaderNames.UpgradeInsecureRequests, insecure.ToString());
         }
 
         /// <inheritdoc/>
@@ -157,6 +179,9 @@ internal sealed class FullExchange : Exchange
                 return false;
             exchange.AnsweredAt = exchange._clock.GetTimestamp();
             exchange._answerTimer!.CancelAfter(Timeout.InfiniteTimeSpan);
+            AnswerFields.Judge(proxyResponse);
+            if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols && exchange._context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+                throw new InvalidDataException("The target switches protocols though nobody asked it to.");
             if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || exchange._context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true })
             {
                 exchange.WasUpgraded = true;

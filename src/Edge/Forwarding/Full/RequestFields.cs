@@ -7,11 +7,31 @@ namespace Groundcrew.Edge;
 /// <summary>The header fields of a request as the instance is to see them, on the full path.</summary>
 internal static class RequestFields
 {
+    /// <summary>
+    /// The status for a request that the server reads and no target may be given; null for all others. A body that is
+    /// coded otherwise than <c>chunked</c> alone, or that has a length as well, is read differently by different servers
+    /// (RFC 9112, section 11.2); a port beyond 65535 cannot be sent; and the edge is no tunnel.
+    /// </summary>
+    public static int? Refusal(HttpRequest request)
+    {
+        if (!HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol))
+            return request.Host.Port is > ushort.MaxValue ? StatusCodes.Status400BadRequest : null;
+        if (request.Headers.TransferEncoding is { Count: > 0 } coding
+            && (coding is not [{ } only] || !only.Equals("chunked", StringComparison.OrdinalIgnoreCase) || request.Headers.ContainsKey("X-Content-Length")))
+            return StatusCodes.Status400BadRequest;
+        if (request.Host is { HasValue: true, Value: { } host } && host.LastIndexOf(':') is var colon and >= 0 && !host.EndsWith(']')
+            && (!int.TryParse(host.AsSpan(colon + 1), out var port) || port > ushort.MaxValue))
+            return StatusCodes.Status400BadRequest;
+        return HttpMethods.IsConnect(request.Method) ? StatusCodes.Status405MethodNotAllowed : null;
+    }
+
     public static void Rewrite(IHeaderDictionary headers, Exchange exchange)
     {
         if (headers.Connection is { Count: > 0 } connection)
             RemoveHopByHop(headers, connection.ToString());
         foreach (var name in ClientHeaders.Untrusted)
+            headers.Remove(name);
+        foreach (var name in headers.Keys.Where(ClientHeaders.IsDisguised).ToList())
             headers.Remove(name);
         var way = ClientWay.Of(exchange);
         headers["X-Forwarded-For"] = way.For is { } client ? new StringValues(client) : StringValues.Empty;
@@ -40,6 +60,23 @@ internal static class RequestFields
 /// <summary>The header fields of an answer as the client is to see them, on the full path.</summary>
 internal static class AnswerFields
 {
+    /// <summary>The most fields that an answer may have, on both paths.</summary>
+    public const int Most = 128;
+
+    /// <summary>Refuses what the direct path refuses, as far as it can still be seen: the client of these bytes is forgiving.</summary>
+    /// <exception cref="InvalidDataException">How the body is framed is not certain, or there are too many fields.</exception>
+    public static void Judge(HttpResponseMessage answer)
+    {
+        if (answer.Version.Major == 1 && answer.Headers.NonValidated.TryGetValues(HeaderNames.TransferEncoding, out var codings)
+            && !(codings.Count == 1 && codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
+            throw new InvalidDataException("The answer is coded in a way that nobody asked for.");
+        if (answer.Content.Headers.NonValidated.TryGetValues(HeaderNames.ContentLength, out var lengths)
+            && (lengths.Count != 1 || lengths.ToString() is not { Length: > 0 and <= 18 } length || length.AsSpan().ContainsAnyExceptInRange('0', '9')))
+            throw new InvalidDataException("The answer's length is not certain.");
+        if (answer.Headers.NonValidated.Sum(h => h.Value.Count) + answer.Content.Headers.NonValidated.Sum(h => h.Value.Count) > Most)
+            throw new InvalidDataException("The answer has too many fields.");
+    }
+
     public static void Rewrite(IHeaderDictionary headers, HttpResponseMessage answer, Exchange exchange)
     {
         if (answer.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection))
