@@ -126,13 +126,13 @@ internal sealed class Instance : IAsyncDisposable
     /// <summary>How many requests reached it.</summary>
     public int Seen => Volatile.Read(ref _seen);
 
-    public static async Task<Instance> StartAsync(RequestDelegate handler, bool webSockets = false)
+    public static async Task<Instance> StartAsync(RequestDelegate handler, bool webSockets = false, HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k =>
         {
-            k.Listen(IPAddress.Loopback, 0);
+            k.Listen(IPAddress.Loopback, 0, l => l.Protocols = protocols);
             k.Limits.MaxRequestBodySize = null;
         });
         var app = builder.Build();

@@ -12,9 +12,9 @@ namespace Groundcrew.Edge.Tests.Conformance;
 public abstract class AnswerCorpusTests(bool isDirect, ITestOutputHelper output) : IDisposable
 {
     /// <summary>How many cases there are. It only grows: a bug becomes a case first.</summary>
-    private const int RecordedCases = 0;
+    private const int RecordedCases = 162;
 
-    private static readonly string[] OwnFields = ["date", "via", "x-request-id", "connection"];
+    private static readonly string[] OwnFields = ["date", "via", "x-request-id", "connection", "transfer-encoding"];
     private readonly TempFolder _folder = new();
 
     public void Dispose()
@@ -72,12 +72,14 @@ public abstract class AnswerCorpusTests(bool isDirect, ITestOutputHelper output)
         var id = $"{(isDirect ? "d" : "f")}-{generation}";
         var seen = new List<string>();
         using var client = await RawClient.ConnectAsync(edge.TrafficPort);
-        var isKept = false;
+        var (isKept, isWhole, isOwn) = (false, false, false);
         try
         {
             await client.SendAsync($"{method} /case HTTP/1.1\r\nHost: app.example.org\r\nX-Request-Id: {id}\r\n{(method == "POST" ? "Content-Length: 4\r\n\r\nbody" : "\r\n")}");
             var answer = await client.AnswerAsync(method == "HEAD");
             Describe(answer, id, seen);
+            isWhole = answer is { IsWhole: true };
+            isOwn = seen.Exists(s => s.StartsWith("own ", StringComparison.Ordinal));
             isKept = answer is { IsWhole: true } && answer.Field("connection") != "close";
         }
         catch (InvalidDataException e)
@@ -90,8 +92,13 @@ public abstract class AnswerCorpusTests(bool isDirect, ITestOutputHelper output)
         (isKept, second) = (second is not null, second ?? await again!.AskAsync(Second));
         if (second.Text != "second" || second.Status != 200)
             seen.Add($"THE SECOND GOT {second.Start} {second.Text}");
-        seen.Add("record " + await RecordAsync(id));
-        seen.Add($"client {(isKept ? "kept" : "closed")}, target {(connections.First == connections.Second ? "used again" : "not used again")}, asked {backend.Heads.Count(h => h.Start.Contains("/case", StringComparison.Ordinal))}");
+        var record = await RecordAsync(id);
+        // How much of an answer that breaks off is on its way already is chance.
+        if (record.StartsWith("target-cut", StringComparison.Ordinal))
+            return [isWhole && !isOwn ? "A PART WAS TAKEN FOR THE WHOLE" : "the answer breaks off, and the client can tell", "record target-cut"];
+        seen.Add("record " + record);
+        var isReused = connections.First == connections.Second ? ", target used again" : ", target not used again";
+        seen.Add($"client {(isKept ? "kept" : "closed")}{(isOwn ? "" : isReused)}, asked {backend.Heads.Count(h => h.Start.Contains("/case", StringComparison.Ordinal))}");
         seen.AddRange(backend.Faults.Select(f => "fault " + f));
         return seen;
     }
@@ -133,14 +140,17 @@ public abstract class AnswerCorpusTests(bool isDirect, ITestOutputHelper output)
             seen.Add($"own {answer.Text[..answer.Text.IndexOf(" (request", StringComparison.Ordinal)]}");
             return;
         }
-        seen.AddRange(answer.Fields.Where(f => !OwnFields.Contains(f.Name)).GroupBy(f => f.Name, (name, all) => $"field {name}: {string.Join(", ", all.Select(a => Short(a.Value)))}").Order(StringComparer.Ordinal));
+        // How a whole body was framed on its way is each path's own; its length says nothing that the body does not.
+        seen.AddRange(answer.Fields.Where(f => !OwnFields.Contains(f.Name) && (f.Name != "content-length" || !answer.IsWhole || answer.Body.Length == 0 && f.Value != "0")).GroupBy(f => f.Name, (name, all) => $"field {name}: {string.Join(", ", all.Select(a => Short(a.Value)))}").Order(StringComparer.Ordinal));
         seen.Add($"body {Short(answer.Text)}{(answer.IsWhole ? "" : " cut")}");
     }
 
     private async Task<string> RecordAsync(string id)
     {
         var record = await AccessFile.RecordAsync(_folder.Path, id);
-        return $"{record.GetProperty("outcome").GetString()} {record.GetProperty("status").GetInt32()}, bytes {(record.TryGetProperty("bytes", out var bytes) ? bytes.ToString() : "unknown")}, attempts {record.GetProperty("attempts").GetInt32()}";
+        var outcome = record.GetProperty("outcome").GetString();
+        var bytes = outcome != "served" ? "" : $", bytes {(record.TryGetProperty("bytes", out var count) ? count.ToString() : "unknown")}";
+        return $"{outcome} {record.GetProperty("status").GetInt32()}{bytes}, attempts {record.GetProperty("attempts").GetInt32()}";
     }
 
     private static string Short(string text)

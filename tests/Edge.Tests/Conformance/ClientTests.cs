@@ -103,6 +103,18 @@ public abstract class ClientTests(bool isDirect) : IDisposable
     }
 
     [Fact]
+    public async Task The_first_words_of_HTTP_2_are_refused_where_it_is_not_spoken()
+    {
+        await using var backend = RawBackend.Telling();
+        await using var edge = await EdgeAsync(backend);
+        using var client = await RawClient.ConnectAsync(edge.TrafficPort);
+        await client.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + $"GET / HTTP/1.1\r\n{Host}\r\n");
+        while (!await client.EndsAsync())
+            await client.Reader.SkipAsync();
+        Assert.Empty(backend.Heads);
+    }
+
+    [Fact]
     public async Task An_upload_in_small_pieces_arrives_whole()
     {
         await using var backend = RawBackend.Telling();
@@ -121,11 +133,13 @@ public abstract class ClientTests(bool isDirect) : IDisposable
     [InlineData(true, 5_000_000)]
     public async Task An_answer_that_comes_before_the_upload_is_over_reaches_the_client(bool isClosing, int length)
     {
-        await using var backend = new RawBackend(async (connection, _, stop) =>
+        await using var backend = new RawBackend(async (connection, head, stop) =>
         {
             await connection.SendAsync($"HTTP/1.1 413 Too Large\r\n{(isClosing ? "Connection: close\r\n" : "")}Content-Length: 5\r\n\r\nlarge", stop);
-            if (!isClosing)
-                await connection.Reader.EndsAsync(stop);
+            if (isClosing)
+                connection.EndSending();
+            // As servers close: what comes is read away, so that no reset overtakes the answer.
+            await connection.Reader.BodyAsync(head with { Fields = [] }, isToTheEnd: true, stop);
             return false;
         });
         await using var edge = await EdgeAsync(backend);

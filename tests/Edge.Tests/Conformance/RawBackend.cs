@@ -27,6 +27,8 @@ internal sealed class RawConnection(Socket socket, int number) : IDisposable
 
     public Task SendAsync(string text, CancellationToken stop) => SendAsync(System.Text.Encoding.Latin1.GetBytes(text), isByteByByte: false, stop);
 
+    public void EndSending() => socket.Shutdown(SocketShutdown.Send);
+
     public void Dispose() => _stream.Dispose();
 
     public void Reset()

@@ -14,7 +14,7 @@ namespace Groundcrew.Edge.Tests.Conformance;
 public abstract class RequestCorpusTests(bool isDirect, ITestOutputHelper output) : IDisposable
 {
     /// <summary>How many cases there are. It only grows: a bug becomes a case first.</summary>
-    private const int RecordedCases = 0;
+    private const int RecordedCases = 261;
 
     private const string Probe = "GET /probe HTTP/1.1\r\nHost: app.example.org\r\nConnection: close\r\n\r\n";
     private const string First = "GET /first HTTP/1.1\r\nHost: app.example.org\r\n\r\n";
@@ -126,9 +126,10 @@ public abstract class RequestCorpusTests(bool isDirect, ITestOutputHelper output
         {
             answers.Add("silent");
         }
-        catch (InvalidDataException e)
+        catch (InvalidDataException)
         {
-            answers.Add("no HTTP: " + Short(e.Message));
+            // A server of HTTP/2 says goodbye in frames to who began in HTTP/2.
+            answers.Add("closed in frames");
         }
         return string.Join(", ", answers);
     }

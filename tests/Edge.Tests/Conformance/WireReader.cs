@@ -11,7 +11,7 @@ namespace Groundcrew.Edge.Tests.Conformance;
 /// <param name="IsWhole">Whether its end came, as its framing says.</param>
 internal sealed record WireMessage(string Start, IReadOnlyList<(string Name, string Value)> Fields, byte[] Body, bool IsWhole)
 {
-    public int Status => int.Parse(Start.AsSpan(9, 3));
+    public int Status => Start.Length > 11 && int.TryParse(Start.AsSpan(9, 3), out var status) ? status : 0;
 
     public string? Field(string name) => Fields.FirstOrDefault(f => f.Name == name).Value;
 
@@ -66,6 +66,13 @@ internal sealed class WireReader(Stream stream)
             _ => true,
         };
         return head with { Body = body.ToArray(), IsWhole = isWhole };
+    }
+
+    /// <summary>Forgets what was received.</summary>
+    public Task SkipAsync()
+    {
+        _start = _end;
+        return Task.CompletedTask;
     }
 
     /// <summary>Whether the stream ends here, or breaks.</summary>

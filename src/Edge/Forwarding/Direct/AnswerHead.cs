@@ -56,7 +56,7 @@ internal sealed class AnswerHead
         if (!ReadStatusLine(WithoutEnd(head[..line])))
             return false;
         Reason = new Range(12, WithoutEnd(head[..line]).Length);
-        Unfold(head[line..]);
+        Mend(head[line..]);
         IsLast = _isHttp10;
         var isChunked = false;
         for (var start = line; head[start] is not ((byte)'\r' or (byte)'\n');)
@@ -72,7 +72,7 @@ internal sealed class AnswerHead
             : Length >= 0 ? BodyFraming.Length
             : BodyFraming.UntilClose;
         // One that announces a body where there is none may send it all the same, later.
-        IsLast |= Framing == BodyFraming.UntilClose || (hasNoBody && !isHead && (isChunked || Length > 0));
+        IsLast |= Framing == BodyFraming.UntilClose || (!isHead && (Status == 204 ? isChunked || Length > 0 : Status == 304 && isChunked));
         return true;
     }
 
@@ -107,8 +107,16 @@ internal sealed class AnswerHead
 
     private static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> line) => line.EndsWith("\r\n"u8) ? line[..^2] : line[..^1];
 
-    private static void Unfold(Span<byte> fields)
+    /// <summary>Makes folded lines one, and spaces of what may not stand in a value (RFC 9110, section 5.5).</summary>
+    private static void Mend(Span<byte> fields)
     {
+        fields.Replace((byte)0, (byte)' ');
+        for (var at = 0; fields[at..].IndexOf((byte)'\r') is var next and >= 0;)
+        {
+            at += next + 1;
+            if (at < fields.Length && fields[at] != '\n')
+                fields[at - 1] = (byte)' ';
+        }
         for (var at = 0; fields[at..].IndexOf((byte)'\n') is var end and >= 0;)
         {
             at += end + 1;
@@ -133,12 +141,14 @@ internal sealed class AnswerHead
     private bool ReadField(ReadOnlySpan<byte> head, int start, ReadOnlySpan<byte> line, ref bool isChunked)
     {
         var colon = line.IndexOf((byte)':');
-        if (colon <= 0 || _count == MaxFields || line[..colon].ContainsAnyExcept(RequestHead.TokenBytes) || HasControls(line))
+        // A space before the colon is taken away (RFC 9112, section 5.1).
+        var name = colon < 0 ? default : line[..colon].TrimEnd(" \t"u8);
+        if (name.IsEmpty || _count == MaxFields || name.ContainsAnyExcept(RequestHead.TokenBytes) || HasControls(line))
             return false;
         var value = line[(colon + 1)..].Trim(" \t"u8);
         var at = start + colon + 1 + (value.IsEmpty ? 0 : line[(colon + 1)..].IndexOf(value[0]));
-        var kind = HeadField.KindOf(line[..colon]);
-        _fields[_count++] = new HeadField(kind, start, colon, at, value.Length, line.Length);
+        var kind = HeadField.KindOf(name);
+        _fields[_count++] = new HeadField(kind, start, name.Length, at, value.Length, line.Length);
         switch (kind)
         {
             case FieldKind.ContentLength:

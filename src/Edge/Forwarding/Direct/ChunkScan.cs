@@ -4,7 +4,7 @@ namespace Groundcrew.Edge;
 
 /// <summary>
 /// Finds the data and the end of a chunked body (RFC 9112, section 7.1). Extensions and trailers are checked for form
-/// and passed over.
+/// and passed over. Lines may end with a bare line feed, as those of the head.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct ChunkScan
@@ -57,12 +57,13 @@ internal struct ChunkScan
     private State Step(byte b) => _state switch
     {
         State.Size => Size(b),
-        State.Extension => b == '\r' ? State.SizeEnd : b == '\n' || ++_line > MaxLine ? State.Bad : State.Extension,
+        State.Extension => b == '\r' ? State.SizeEnd : b == '\n' ? End() : ++_line > MaxLine ? State.Bad : State.Extension,
         State.SizeEnd when b == '\n' => End(),
         State.DataCr when b == '\r' => State.DataLf,
+        State.DataCr when b == '\n' => Begin(),
         State.DataLf when b == '\n' => Begin(),
-        State.TrailerStart => b == '\r' ? State.LastLf : b == '\n' ? State.Bad : State.Trailer,
-        State.Trailer => b == '\r' ? State.TrailerLf : b == '\n' || ++_line > MaxLine ? State.Bad : State.Trailer,
+        State.TrailerStart => b == '\r' ? State.LastLf : b == '\n' ? State.Done : State.Trailer,
+        State.Trailer => b == '\r' ? State.TrailerLf : b == '\n' ? State.TrailerStart : ++_line > MaxLine ? State.Bad : State.Trailer,
         State.TrailerLf when b == '\n' => State.TrailerStart,
         State.LastLf when b == '\n' => State.Done,
         _ => State.Bad,
@@ -78,7 +79,7 @@ internal struct ChunkScan
             _ => -1,
         };
         if (digit < 0)
-            return _line == 0 ? State.Bad : b is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension : b == '\r' ? State.SizeEnd : State.Bad;
+            return _line == 0 ? State.Bad : b is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension : b == '\r' ? State.SizeEnd : b == '\n' ? End() : State.Bad;
         if (++_line > 15)
             return State.Bad;
         _left = (_left << 4) + digit;

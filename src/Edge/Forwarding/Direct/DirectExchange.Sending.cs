@@ -53,9 +53,9 @@ internal sealed partial class DirectExchange
         finally
         {
             isWhole &= LetGo();
-            // The client must not take what it has for the whole.
-            if (_hasStarted && !_isAnswered)
-                _connection.Abort(new ConnectionAbortedException("The answer broke off."));
+            // What the client takes or not, it gets nothing more.
+            if (_hasStarted && !_isAnswered && (_isClientGone || _phase == Phase.Flushing))
+                _connection.Abort(new ConnectionAbortedException("The client takes nothing."));
             if (isWhole)
                 pool.Give(connection, _clock);
             else

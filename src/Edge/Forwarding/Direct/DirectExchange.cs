@@ -145,7 +145,8 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     /// <summary>After a request: whether the connection takes another. What is left of a body is read away first.</summary>
     public async ValueTask<bool> EndAsync()
     {
-        if (_isClientGone || Left.IsCancellationRequested || _isExpired || !_hasStarted)
+        // After a part of an answer the connection ends with what was sent, so that nobody takes it for the whole.
+        if (_isClientGone || Left.IsCancellationRequested || _isExpired || !_isAnswered)
             return false;
         if (_bodyLeft > 0 && (_bodyLeft > DrainAtMost || !await DrainAsync()))
             return false;
@@ -170,10 +171,14 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         }
     }
 
+    /// <summary>Nothing more comes on the connection; it ends when the client has taken what was sent, or some time later.</summary>
+    public void EndConnection() => Enter(Phase.Ending);
+
     /// <summary>Lets go of everything: the connection ends, or goes on with the full path.</summary>
     public void Dispose()
     {
-        Enter(Phase.Gone);
+        if (_phase != Phase.Ending)
+            Enter(Phase.Gone);
         _onLeft.Dispose();
         _onStop.Dispose();
         // The connection's heartbeat knows this object for as long as the connection lives.

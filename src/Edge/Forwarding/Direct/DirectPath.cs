@@ -46,20 +46,16 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
             && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
             return false;
         using var exchange = new DirectExchange(connection, table, clock, _date);
-        while (true)
+        DirectNext next;
+        while ((next = await exchange.NextAsync()) == DirectNext.Request)
         {
-            switch (await exchange.NextAsync())
-            {
-                case DirectNext.Ended:
-                    return true;
-                case DirectNext.NotOrdinary:
-                    return false;
-                default:
-                    await proxy.ServeAsync(exchange);
-                    if (!await exchange.EndAsync())
-                        return true;
-                    break;
-            }
+            await proxy.ServeAsync(exchange);
+            if (!await exchange.EndAsync())
+                break;
         }
+        if (next == DirectNext.NotOrdinary)
+            return false;
+        exchange.EndConnection();
+        return true;
     }
 }

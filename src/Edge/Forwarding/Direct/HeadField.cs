@@ -15,8 +15,14 @@ internal enum FieldKind : byte
     /// <summary>Transfer-Encoding and what goes with it.</summary>
     Framing,
 
-    /// <summary>Other fields about this hop alone (RFC 9110, section 7.6.1), and those that ask for another protocol or for a word in between.</summary>
+    /// <summary>Other fields about this hop alone (RFC 9110, section 7.6.1), and those that ask for another protocol.</summary>
     Hop,
+
+    /// <summary>What asks for more than an ordinary answer; in an answer it passes.</summary>
+    Asking,
+
+    /// <summary>What passes in a request, and means nothing in an answer.</summary>
+    RequestOnly,
 
     /// <summary>What a client says about its own way.</summary>
     Untrusted,
@@ -38,8 +44,9 @@ internal readonly record struct HeadField(FieldKind Kind, int NameStart, int Nam
         4 when Is(name, "Date"u8) => FieldKind.Date,
         4 when Is(name, "ALPN"u8) => FieldKind.Hop,
         5 when Is(name, "Close"u8) => FieldKind.Hop,
-        6 when Is(name, "Expect"u8) => FieldKind.Hop,
-        7 when Is(name, "Upgrade"u8) || Is(name, "Trailer"u8) || Is(name, "Alt-Svc"u8) => FieldKind.Hop,
+        6 when Is(name, "Expect"u8) => FieldKind.Asking,
+        7 when Is(name, "Trailer"u8) => FieldKind.Asking,
+        7 when Is(name, "Upgrade"u8) || Is(name, "Alt-Svc"u8) => FieldKind.Hop,
         9 when Is(name, "Forwarded"u8) || Is(name, "X-Real-IP"u8) => FieldKind.Untrusted,
         10 when Is(name, "Connection"u8) => FieldKind.Connection,
         10 when Is(name, "Keep-Alive"u8) => FieldKind.Hop,
@@ -57,6 +64,7 @@ internal readonly record struct HeadField(FieldKind Kind, int NameStart, int Nam
         18 when Is(name, "Proxy-Authenticate"u8) => FieldKind.Hop,
         19 when Is(name, "Proxy-Authorization"u8) => FieldKind.Hop,
         25 when Is(name, "Proxy-Authentication-Info"u8) => FieldKind.Hop,
+        25 when Is(name, "Upgrade-Insecure-Requests"u8) => FieldKind.RequestOnly,
         _ => FieldKind.Other,
     };
 

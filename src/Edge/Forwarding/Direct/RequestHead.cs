@@ -165,7 +165,7 @@ internal sealed class RequestHead
             case FieldKind.Connection:
                 IsLast |= Ascii.EqualsIgnoreCase(value, "close"u8);
                 return IsLast || Ascii.EqualsIgnoreCase(value, "keep-alive"u8);
-            case FieldKind.Framing or FieldKind.Hop:
+            case FieldKind.Framing or FieldKind.Hop or FieldKind.Asking:
                 return false;
             default:
                 return true;

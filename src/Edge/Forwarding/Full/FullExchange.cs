@@ -131,14 +131,15 @@ internal sealed class FullExchange : Exchange
     {
         ForwarderError.None => Outcome.Served,
         _ when isLate => Outcome.TargetTimeout,
-        _ when failure is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => Outcome.ClientSlow,
         ForwarderError.RequestTimedOut when _received is { IsWaiting: true } => Outcome.ClientSlow,
         ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when _sent is { IsWaiting: true } && !Left.IsCancellationRequested => Outcome.ClientSlow,
         ForwarderError.Request => failure is HttpRequestException request ? OutcomeOf(request.HttpRequestError) : Outcome.TargetNoAnswer,
         // The handler tells its own connect timeout from our limit on idleness by the exception inside.
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled => Outcome.ClientLeft,
-        ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft : Outcome.ClientBad,
+        ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft
+            : BadRequest(failure) is null or { StatusCode: StatusCodes.Status408RequestTimeout } ? Outcome.ClientSlow
+            : Outcome.ClientBad,
         ForwarderError.RequestBodyDestination => Outcome.TargetNoAnswer,
         ForwarderError.ResponseHeaders => Outcome.TargetBadAnswer,
         ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeftMidway : Outcome.TargetCut,
@@ -147,6 +148,15 @@ internal sealed class FullExchange : Exchange
         ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => Outcome.TargetCut,
         _ when WasUpgraded => Outcome.Served,
         _ => Outcome.TargetNoAnswer,
+    };
+
+    /// <summary>What the server found wrong with the body; null when its bytes only did not come.</summary>
+    private static BadHttpRequestException? BadRequest(Exception? failure) => failure switch
+    {
+        null => null,
+        BadHttpRequestException bad => bad,
+        AggregateException all => all.InnerExceptions.Select(BadRequest).FirstOrDefault(b => b is not null),
+        _ => BadRequest(failure.InnerException),
     };
 
     private static Outcome OutcomeOf(HttpRequestError error) => error switch

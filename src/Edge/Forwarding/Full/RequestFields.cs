@@ -67,6 +67,8 @@ internal static class AnswerFields
     /// <exception cref="InvalidDataException">How the body is framed is not certain, or there are too many fields.</exception>
     public static void Judge(HttpResponseMessage answer)
     {
+        if ((int)answer.StatusCode < StatusCodes.Status100Continue)
+            throw new InvalidDataException("The answer's status is none.");
         if (answer.Version.Major == 1 && answer.Headers.NonValidated.TryGetValues(HeaderNames.TransferEncoding, out var codings)
             && !(codings.Count == 1 && codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
             throw new InvalidDataException("The answer is coded in a way that nobody asked for.");
