@@ -91,6 +91,14 @@ internal sealed class AnswerHead
         return false;
     }
 
+    /// <summary>Whether the bytes, as far as they came, can be an answer.</summary>
+    public static bool CanBegin(ReadOnlySpan<byte> bytes)
+    {
+        var start = "HTTP/1."u8;
+        var length = Math.Min(bytes.Length, start.Length);
+        return bytes[..length].SequenceEqual(start[..length]);
+    }
+
     /// <summary>How long the head at the start of <paramref name="bytes"/> is, with its empty line; 0 when it is not whole.</summary>
     public static int LengthOf(ReadOnlySpan<byte> bytes)
     {
@@ -130,7 +138,7 @@ internal sealed class AnswerHead
 
     private bool ReadStatusLine(ReadOnlySpan<byte> line)
     {
-        if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || line[7] is not ((byte)'1' or (byte)'0') || line[8] != ' '
+        if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || !char.IsAsciiDigit((char)line[7]) || line[8] != ' '
             || !Utf8Parser.TryParse(line.Slice(9, 3), out int status, out var digits) || digits != 3 || status < 100 || (line.Length > 12 && line[12] != ' '))
             return false;
         _isHttp10 = line[7] == '0';
@@ -142,7 +150,7 @@ internal sealed class AnswerHead
     {
         var colon = line.IndexOf((byte)':');
         // A space before the colon is taken away (RFC 9112, section 5.1).
-        var name = colon < 0 ? default : line[..colon].TrimEnd(" \t"u8);
+        var name = colon < 0 ? default : line[..colon].TrimEnd((byte)' ');
         if (name.IsEmpty || _count == MaxFields || name.ContainsAnyExcept(RequestHead.TokenBytes) || HasControls(line))
             return false;
         var value = line[(colon + 1)..].Trim(" \t"u8);

@@ -150,6 +150,8 @@ internal sealed partial class DirectExchange
                 if (count <= 0)
                     return count < 0 ? Outcome.TargetBadAnswer : Failure();
                 _wasHeard = true;
+                if (!AnswerHead.CanBegin(connection.Received.Span))
+                    return Outcome.TargetBadAnswer;
                 length = AnswerHead.LengthOf(connection.Received.Span);
             }
             if (!_answer.Read(connection.Head(length), Method == "HEAD") || _answer.Status == 101)

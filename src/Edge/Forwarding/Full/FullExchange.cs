@@ -138,7 +138,7 @@ internal sealed class FullExchange : Exchange
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled => Outcome.ClientLeft,
         ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft
-            : BadRequest(failure) is null or { StatusCode: StatusCodes.Status408RequestTimeout } ? Outcome.ClientSlow
+            : IsSlow(failure) ? Outcome.ClientSlow
             : Outcome.ClientBad,
         ForwarderError.RequestBodyDestination => Outcome.TargetNoAnswer,
         ForwarderError.ResponseHeaders => Outcome.TargetBadAnswer,
@@ -150,13 +150,17 @@ internal sealed class FullExchange : Exchange
         _ => Outcome.TargetNoAnswer,
     };
 
-    /// <summary>What the server found wrong with the body; null when its bytes only did not come.</summary>
-    private static BadHttpRequestException? BadRequest(Exception? failure) => failure switch
+    /// <summary>Whether the bytes of the body only did not come in time; otherwise something is wrong with them.</summary>
+    private static bool IsSlow(Exception? failure) => Inside<BadHttpRequestException>(failure) is { } bad
+        ? bad.StatusCode == StatusCodes.Status408RequestTimeout
+        : Inside<OperationCanceledException>(failure) is not null;
+
+    private static T? Inside<T>(Exception? failure) where T : Exception => failure switch
     {
         null => null,
-        BadHttpRequestException bad => bad,
-        AggregateException all => all.InnerExceptions.Select(BadRequest).FirstOrDefault(b => b is not null),
-        _ => BadRequest(failure.InnerException),
+        T found => found,
+        AggregateException all => all.InnerExceptions.Select(Inside<T>).FirstOrDefault(e => e is not null),
+        _ => Inside<T>(failure.InnerException),
     };
 
     private static Outcome OutcomeOf(HttpRequestError error) => error switch

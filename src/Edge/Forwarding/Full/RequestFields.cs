@@ -83,6 +83,9 @@ internal static class AnswerFields
     {
         if (answer.Headers.NonValidated.TryGetValues(HeaderNames.Connection, out var connection))
             RequestFields.RemoveHopByHop(headers, connection.ToString());
+        // An answer without content has no length (RFC 9110, section 8.6).
+        if (answer.StatusCode == System.Net.HttpStatusCode.NoContent)
+            headers.ContentLength = null;
         headers.Append(HeaderNames.Via, ClientWay.Via);
         headers.TryAdd(ClientHeaders.RequestId, exchange.RequestId);
         foreach (var (name, value) in EdgeFields.Of(exchange))
