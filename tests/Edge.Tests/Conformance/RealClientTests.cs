@@ -52,6 +52,19 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
     }
 
     [Fact]
+    public async Task A_port_of_HTTP_2_alone_serves_nobody_else()
+    {
+        await using var backend = RawBackend.Telling();
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect, protocols: HttpProtocols.Http2);
+        edge.Table.Apply(Of(1, Route(Address, backend.Target)));
+        using var client = await RawClient.ConnectAsync(edge.TrafficPort);
+        await client.SendAsync($"GET / HTTP/1.1\r\nHost: {Address}\r\n\r\n");
+        while (!await client.EndsAsync())
+            client.Reader.Skip();
+        Assert.Empty(backend.Heads);
+    }
+
+    [Fact]
     public async Task A_target_of_HTTP_2_is_spoken_to_in_HTTP_2_by_clients_of_HTTP_1()
     {
         await using var instance = await Instance.StartAsync(EchoAsync, protocols: HttpProtocols.Http2);

@@ -69,11 +69,7 @@ internal sealed class WireReader(Stream stream)
     }
 
     /// <summary>Forgets what was received.</summary>
-    public Task SkipAsync()
-    {
-        _start = _end;
-        return Task.CompletedTask;
-    }
+    public void Skip() => _start = _end;
 
     /// <summary>Whether the stream ends here, or breaks.</summary>
     public async Task<bool> EndsAsync(CancellationToken stop) => !HasMore && !await FillAsync(stop);
