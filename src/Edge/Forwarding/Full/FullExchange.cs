@@ -114,7 +114,7 @@ internal sealed class FullExchange : Exchange
     private CountingStream Body()
     {
         if (_sent is null)
-            _context.Response.Body = _sent = new CountingStream(_context.Response.Body);
+            _context.Response.Body = _sent = new CountingStream(_context.Response.Body, _clock);
         return _sent;
     }
 
@@ -132,7 +132,7 @@ internal sealed class FullExchange : Exchange
         ForwarderError.None => Outcome.Served,
         _ when isLate => Outcome.TargetTimeout,
         ForwarderError.RequestTimedOut when _received is { IsWaiting: true } => Outcome.ClientSlow,
-        ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when _sent is { IsWaiting: true } && !Left.IsCancellationRequested => Outcome.ClientSlow,
+        ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when TakesNothing() => Outcome.ClientSlow,
         ForwarderError.Request => failure is HttpRequestException request ? OutcomeOf(request.HttpRequestError) : Outcome.TargetNoAnswer,
         // The handler tells its own connect timeout from our limit on idleness by the exception inside.
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
@@ -149,6 +149,13 @@ internal sealed class FullExchange : Exchange
         _ when WasUpgraded => Outcome.Served,
         _ => Outcome.TargetNoAnswer,
     };
+
+    /// <summary>
+    /// Whether the client took nothing for as long as is allowed. The server ends the connection then, which looks as if
+    /// the client had left; the limit began a moment before the write did.
+    /// </summary>
+    private bool TakesNothing() =>
+        _sent is { WaitingSince: > 0 and var since } && _clock.GetElapsedTime(since) >= Route!.Policy.Time.Idle * 0.9;
 
     /// <summary>Whether the bytes of the body only did not come in time; otherwise something is wrong with them.</summary>
     private static bool IsSlow(Exception? failure) => Inside<BadHttpRequestException>(failure) is { } bad
