@@ -68,7 +68,8 @@ public static class EdgeServices
     public static void UseEdge(this ListenOptions endpoint)
     {
         var path = endpoint.ApplicationServices.GetRequiredService<DirectPath>();
-        endpoint.Use(next => connection => path.ServeAsync(connection, next));
+        // An endpoint's protocols may be named after this call, but before its first connection.
+        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1) ? path.ServeAsync(connection, next) : next(connection));
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Xunit;
@@ -36,7 +37,13 @@ internal sealed class EdgeHost : IAsyncDisposable
 
     public MetricRegistry Metrics => _app.Services.GetRequiredService<MetricRegistry>();
 
-    public static async Task<EdgeHost> StartAsync(string folder, Func<EdgeOptions, EdgeOptions>? change = null, TimeProvider? clock = null)
+    /// <param name="folder">The state folder.</param>
+    /// <param name="change">What is not as the defaults are.</param>
+    /// <param name="clock">The clock; null for the system's.</param>
+    /// <param name="isDirect">Whether ordinary requests take the direct path, as in production; otherwise the full path takes all.</param>
+    /// <param name="protocols">What the traffic port speaks.</param>
+    public static async Task<EdgeHost> StartAsync(
+        string folder, Func<EdgeOptions, EdgeOptions>? change = null, TimeProvider? clock = null, bool isDirect = true, HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -48,7 +55,12 @@ internal sealed class EdgeHost : IAsyncDisposable
         builder.Services.AddEdge(change?.Invoke(options) ?? options);
         builder.WebHost.ConfigureKestrel(k =>
         {
-            k.Listen(IPAddress.Loopback, 0, l => l.UseEdge());
+            k.Listen(IPAddress.Loopback, 0, l =>
+            {
+                l.Protocols = protocols;
+                if (isDirect)
+                    l.UseEdge();
+            });
             k.Listen(IPAddress.Loopback, 0);
         });
         var app = builder.Build();
@@ -114,13 +126,13 @@ internal sealed class Instance : IAsyncDisposable
     /// <summary>How many requests reached it.</summary>
     public int Seen => Volatile.Read(ref _seen);
 
-    public static async Task<Instance> StartAsync(RequestDelegate handler, bool webSockets = false)
+    public static async Task<Instance> StartAsync(RequestDelegate handler, bool webSockets = false, HttpProtocols protocols = HttpProtocols.Http1AndHttp2)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k =>
         {
-            k.Listen(IPAddress.Loopback, 0);
+            k.Listen(IPAddress.Loopback, 0, l => l.Protocols = protocols);
             k.Limits.MaxRequestBodySize = null;
         });
         var app = builder.Build();

@@ -11,14 +11,19 @@ using static Groundcrew.Edge.Tests.Tables;
 
 namespace Groundcrew.Edge.Tests;
 
-public sealed class ForwardingTests : IDisposable
+/// <summary>What holds on both paths.</summary>
+public abstract class ForwardingTests(bool isDirect) : IDisposable
 {
     private const string Host = "app.example.org";
     private readonly TempFolder _folder = new();
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _folder.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData("GET")]
@@ -30,7 +35,7 @@ public sealed class ForwardingTests : IDisposable
             using var reader = new StreamReader(c.Request.Body);
             await c.Response.WriteAsync("got " + await reader.ReadToEndAsync(c.RequestAborted));
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, Dead(), alive.Target, Dead())));
 
         for (var i = 0; i < 20; i++)
@@ -47,7 +52,7 @@ public sealed class ForwardingTests : IDisposable
     [Fact]
     public async Task When_no_instance_can_be_reached_the_answer_is_502()
     {
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, Dead(), Dead(), Dead(), Dead())));
 
         var (status, body) = await edge.GetAsync(Host);
@@ -71,7 +76,7 @@ public sealed class ForwardingTests : IDisposable
         };
         await using var one = await Instance.StartAsync(dying);
         await using var two = await Instance.StartAsync(dying);
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, one.Target, two.Target)));
 
         using var request = edge.Request(new HttpMethod(method), Host, "/", body is null ? null : new StringContent(body));
@@ -84,7 +89,7 @@ public sealed class ForwardingTests : IDisposable
     public async Task An_instance_that_says_nothing_for_too_long_is_given_up_with_504()
     {
         await using var silent = await Instance.StartAsync(async c => await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, c.RequestAborted));
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, silent.Target).Idling(TimeSpan.FromMilliseconds(300))));
 
         Assert.Equal(HttpStatusCode.GatewayTimeout, (await edge.GetAsync(Host)).Status);
@@ -105,8 +110,11 @@ public sealed class ForwardingTests : IDisposable
         foreach (var filler in fillers)
             Assert.Throws<SocketException>(() => filler.Connect(endpoint));
         await using var alive = await Instance.SayingAsync("alive");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
-        edge.Table.Apply(Of(1, Route(Host, new Target(Ids.New(TimeProvider.System), endpoint.ToString()!, "local"), alive.Target)));
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
+        edge.Table.Apply(Of(1, Route(Host, new Target(Ids.New(TimeProvider.System), endpoint.ToString()!, "local"), alive.Target) with
+        {
+            Policy = RoutePolicy.Default with { Time = new TimeLimits { Connect = TimeSpan.FromMilliseconds(300) } },
+        }));
 
         await Eventually.TrueAsync(async () =>
         {
@@ -128,7 +136,7 @@ public sealed class ForwardingTests : IDisposable
             c.Response.Headers["X-Hop"] = "secret";
             return c.Response.WriteAsync("ok");
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         var response = await RawAsync(edge.TrafficPort, $"""
             GET / HTTP/1.1
@@ -184,7 +192,7 @@ public sealed class ForwardingTests : IDisposable
             seen = c.Request.Headers["X-Request-Id"].ToString();
             return Task.CompletedTask;
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         using var request = edge.Request(HttpMethod.Get, Host, "/");
         if (given is not null)
@@ -206,7 +214,7 @@ public sealed class ForwardingTests : IDisposable
             seen = c.Features.Get<IHttpRequestFeature>()!.RawTarget;
             return Task.CompletedTask;
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         Assert.StartsWith("HTTP/1.1 200", await RawAsync(edge.TrafficPort, $"GET {target} HTTP/1.1\r\nHost: {Host}\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
         Assert.Equal(target, seen);
@@ -223,7 +231,7 @@ public sealed class ForwardingTests : IDisposable
                 await socket.SendAsync(buffer.AsMemory(0, got.Count), got.MessageType, got.EndOfMessage, c.RequestAborted);
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, c.RequestAborted);
         }, webSockets: true);
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         using var client = new ClientWebSocket();
         client.Options.SetRequestHeader("Host", Host);
@@ -257,7 +265,7 @@ public sealed class ForwardingTests : IDisposable
                 await next.WaitAsync(c.RequestAborted);
             }
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         using var request = edge.Request(HttpMethod.Get, Host, "/events");
         using var response = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
@@ -284,7 +292,7 @@ public sealed class ForwardingTests : IDisposable
             arrived.TrySetResult();
             await left.Task;
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         using var leave = new CancellationTokenSource();
         using var request = edge.Request(HttpMethod.Get, Host, "/");
@@ -309,7 +317,7 @@ public sealed class ForwardingTests : IDisposable
             await halfRead.Task;
             c.Abort();
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         using var request = edge.Request(HttpMethod.Get, Host, "/");
         using var response = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
@@ -338,7 +346,7 @@ public sealed class ForwardingTests : IDisposable
             await c.Request.Body.CopyToAsync(counted, c.RequestAborted);
             await c.Response.WriteAsync(counted.Count.ToString());
         });
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route(Host, instance.Target)));
         GC.Collect();
         var before = GC.GetTotalMemory(forceFullCollection: true);
@@ -363,3 +371,9 @@ public sealed class ForwardingTests : IDisposable
         return await reader.ReadToEndAsync(Stop);
     }
 }
+
+/// <summary>On the direct path.</summary>
+public sealed class ForwardingOnTheDirectPathTests() : ForwardingTests(isDirect: true);
+
+/// <summary>On the full path.</summary>
+public sealed class ForwardingOnTheFullPathTests() : ForwardingTests(isDirect: false);

@@ -6,18 +6,23 @@ using static Groundcrew.Edge.Tests.Tables;
 
 namespace Groundcrew.Edge.Tests;
 
-public sealed class RoutingTests : IDisposable
+/// <summary>What holds on both paths.</summary>
+public abstract class RoutingTests(bool isDirect) : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _folder.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task Each_host_reaches_its_own_deployment_and_a_custom_domain_the_same_as_its_label_ZW_67()
     {
         await using var one = await Instance.SayingAsync("one");
         await using var two = await Instance.SayingAsync("two");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         Assert.IsType<ApplyOutcome.Applied>(edge.Table.Apply(Of(1,
             Route("web-a7x9k2m-acme.localhost", one.Target), Route("app.example.org", one.Target), Route("web-b8y3n5p-acme.localhost", two.Target))));
 
@@ -34,7 +39,7 @@ public sealed class RoutingTests : IDisposable
     public async Task A_host_is_found_whatever_its_case_port_or_root_dot(string host)
     {
         await using var instance = await Instance.SayingAsync("here");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route("app.example.org", instance.Target)));
 
         Assert.Equal((HttpStatusCode.OK, "here"), await edge.GetAsync(host));
@@ -48,7 +53,7 @@ public sealed class RoutingTests : IDisposable
     public async Task A_host_is_looked_up_whole_and_never_parsed_T_40(string host)
     {
         await using var instance = await Instance.SayingAsync("here");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route("app.example.org", instance.Target), Route("web-a7x9k2m-acme.localhost", instance.Target)));
 
         Assert.Equal(HttpStatusCode.NotFound, (await edge.GetAsync(host)).Status);
@@ -62,7 +67,7 @@ public sealed class RoutingTests : IDisposable
     [InlineData("*/*", "text/plain")]
     public async Task An_unknown_host_is_told_so_in_the_form_that_the_client_reads(string accept, string type)
     {
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         using var request = edge.Request(HttpMethod.Get, "nobody.example", "/");
         request.Headers.TryAddWithoutValidation("Accept", accept);
         using var response = await edge.Client.SendAsync(request, TestContext.Current.CancellationToken);
@@ -76,7 +81,7 @@ public sealed class RoutingTests : IDisposable
     [Fact]
     public async Task A_route_without_an_instance_asks_the_client_to_come_again()
     {
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route("app.example.org")));
         using var request = edge.Request(HttpMethod.Get, "app.example.org", "/");
         using var response = await edge.Client.SendAsync(request, TestContext.Current.CancellationToken);
@@ -90,7 +95,7 @@ public sealed class RoutingTests : IDisposable
     public async Task The_status_port_tells_health_metrics_and_the_table_and_carries_no_traffic()
     {
         await using var instance = await Instance.SayingAsync("here");
-        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         var stop = TestContext.Current.CancellationToken;
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Status.GetAsync("/health/ready", stop)).StatusCode);
@@ -111,3 +116,9 @@ public sealed class RoutingTests : IDisposable
         Assert.Contains("""groundcrew_edge_request_duration_seconds_count{org="acme",project="web",route="app.example.org",deployment="web-a7x9k2m-acme"} 1""", metrics, StringComparison.Ordinal);
     }
 }
+
+/// <summary>On the direct path.</summary>
+public sealed class RoutingOnTheDirectPathTests() : RoutingTests(isDirect: true);
+
+/// <summary>On the full path.</summary>
+public sealed class RoutingOnTheFullPathTests() : RoutingTests(isDirect: false);

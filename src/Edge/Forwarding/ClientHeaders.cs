@@ -49,5 +49,18 @@ internal static class ClientHeaders
         name.IsEmpty || Is(name, "close") || Is(name, "keep-alive") || Is(name, "Upgrade") || Is(name, "Connection")
         || Is(name, "TE") || Is(name, "Host") || Is(name, "Content-Length") || Is(name, "Transfer-Encoding");
 
+    /// <summary>
+    /// Whether a name with <c>_</c> is, to servers that take that for <c>-</c> (RFC 3875, section 4.1.18), one that only
+    /// the edge may set, or one that frames or routes a message.
+    /// </summary>
+    public static bool IsDisguised(string name)
+    {
+        if (!name.Contains('_', StringComparison.Ordinal))
+            return false;
+        var plain = name.Replace('_', '-');
+        return Is(plain, RequestId) || Is(plain, "Via") || Is(plain, "Host") || Is(plain, "Content-Length") || Is(plain, "Transfer-Encoding")
+            || Untrusted.Contains(plain, StringComparer.OrdinalIgnoreCase);
+    }
+
     private static bool Is(ReadOnlySpan<char> name, string other) => name.Equals(other, StringComparison.OrdinalIgnoreCase);
 }

@@ -22,10 +22,7 @@ internal sealed class AnswerHead
 {
     private const int MaxFields = 128;
     private readonly HeadField[] _fields = new HeadField[MaxFields];
-    private readonly Range[] _dropped = new Range[8];
     private int _count;
-    private int _drops;
-    private int _reason;
     private bool _isHttp10;
 
     public int Status { get; private set; }
@@ -43,66 +40,123 @@ internal sealed class AnswerHead
 
     public ReadOnlySpan<HeadField> Fields => _fields.AsSpan(0, _count);
 
-    /// <summary>The words after the status code, with their line's end.</summary>
+    /// <summary>The words after the status code, without their line's end.</summary>
     public Range Reason { get; private set; }
 
-    /// <summary>Reads a whole head; false when it is no HTTP.</summary>
+    /// <summary>
+    /// Reads a whole head; false when it is no HTTP. Lines may end with a bare line feed (RFC 9112, section 2.2), and a
+    /// folded line is made one (section 5.2): that changes the bytes.
+    /// </summary>
     /// <param name="head">The head with its empty line.</param>
     /// <param name="isHead">Whether HEAD was asked, which has no body whatever the head says.</param>
-    public bool Read(ReadOnlySpan<byte> head, bool isHead)
+    public bool Read(Span<byte> head, bool isHead)
     {
-        (_count, _drops, Length, IsLast, HasDate, HasRequestId) = (0, 0, -1, false, false, false);
-        var line = head.IndexOf("\r\n"u8);
-        if (!ReadStatusLine(head[..line]))
+        (_count, Length, IsLast, HasDate, HasRequestId) = (0, -1, false, false, false);
+        var line = head.IndexOf((byte)'\n') + 1;
+        if (!ReadStatusLine(WithoutEnd(head[..line])))
             return false;
+        Reason = new Range(12, WithoutEnd(head[..line]).Length);
+        Mend(head[line..]);
         IsLast = _isHttp10;
         var isChunked = false;
-        for (var start = line + 2; start < head.Length - 2;)
+        for (var start = line; head[start] is not ((byte)'\r' or (byte)'\n');)
         {
-            var length = head[start..].IndexOf("\r\n"u8);
-            if (!ReadField(head, start, length, ref isChunked))
+            var length = head[start..].IndexOf((byte)'\n') + 1;
+            if (!ReadField(head, start, WithoutEnd(head.Slice(start, length)), ref isChunked))
                 return false;
-            start += length + 2;
+            start += length;
         }
-        Reason = new Range(_reason, line + 2);
-        Framing = isHead || Status is 204 or 304 ? BodyFraming.None
+        var hasNoBody = isHead || Status is 204 or 304;
+        Framing = hasNoBody ? BodyFraming.None
             : isChunked ? BodyFraming.Chunked
             : Length >= 0 ? BodyFraming.Length
             : BodyFraming.UntilClose;
-        IsLast |= Framing == BodyFraming.UntilClose;
+        // One that announces a body where there is none may send it all the same, later.
+        IsLast |= Framing == BodyFraming.UntilClose || (!isHead && (Status == 204 ? isChunked || Length > 0 : Status == 304 && isChunked));
         return true;
     }
 
     /// <summary>Whether the target named the field as meant for this hop alone.</summary>
     public bool IsDropped(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
     {
-        for (var i = 0; i < _drops; i++)
-            if (Ascii.EqualsIgnoreCase(head[_dropped[i]], name))
-                return true;
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Kind != FieldKind.Connection)
+                continue;
+            var value = head.Slice(field.ValueStart, field.ValueLength);
+            foreach (var range in value.Split((byte)','))
+                if (Ascii.EqualsIgnoreCase(value[range].Trim(" \t"u8), name) && !IsFraming(name))
+                    return true;
+        }
         return false;
+    }
+
+    /// <summary>Whether the bytes, as far as they came, can be an answer.</summary>
+    public static bool CanBegin(ReadOnlySpan<byte> bytes)
+    {
+        var start = "HTTP/1."u8;
+        var length = Math.Min(bytes.Length, start.Length);
+        return bytes[..length].SequenceEqual(start[..length]);
+    }
+
+    /// <summary>How long the head at the start of <paramref name="bytes"/> is, with its empty line; 0 when it is not whole.</summary>
+    public static int LengthOf(ReadOnlySpan<byte> bytes)
+    {
+        for (var at = 0; bytes[at..].IndexOf((byte)'\n') is var end and >= 0;)
+        {
+            at += end + 1;
+            if (at < bytes.Length && bytes[at] == '\n')
+                return at + 1;
+            if (at + 1 < bytes.Length && bytes[at] == '\r' && bytes[at + 1] == '\n')
+                return at + 2;
+        }
+        return 0;
+    }
+
+    private static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> line) => line.EndsWith("\r\n"u8) ? line[..^2] : line[..^1];
+
+    /// <summary>Makes folded lines one, and spaces of what may not stand in a value (RFC 9110, section 5.5).</summary>
+    private static void Mend(Span<byte> fields)
+    {
+        fields.Replace((byte)0, (byte)' ');
+        for (var at = 0; fields[at..].IndexOf((byte)'\r') is var next and >= 0;)
+        {
+            at += next + 1;
+            if (at < fields.Length && fields[at] != '\n')
+                fields[at - 1] = (byte)' ';
+        }
+        for (var at = 0; fields[at..].IndexOf((byte)'\n') is var end and >= 0;)
+        {
+            at += end + 1;
+            if (at == fields.Length || fields[at] is not ((byte)' ' or (byte)'\t'))
+                continue;
+            fields[at - 1] = (byte)' ';
+            if (at > 1 && fields[at - 2] == '\r')
+                fields[at - 2] = (byte)' ';
+        }
     }
 
     private bool ReadStatusLine(ReadOnlySpan<byte> line)
     {
-        if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || line[7] is not ((byte)'1' or (byte)'0') || line[8] != ' '
+        if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || !char.IsAsciiDigit((char)line[7]) || line[8] != ' '
             || !Utf8Parser.TryParse(line.Slice(9, 3), out int status, out var digits) || digits != 3 || status < 100 || (line.Length > 12 && line[12] != ' '))
             return false;
         _isHttp10 = line[7] == '0';
         Status = status;
-        _reason = 12;
-        return true;
+        return !HasControls(line);
     }
 
-    private bool ReadField(ReadOnlySpan<byte> head, int start, int length, ref bool isChunked)
+    private bool ReadField(ReadOnlySpan<byte> head, int start, ReadOnlySpan<byte> line, ref bool isChunked)
     {
-        var line = head.Slice(start, length);
         var colon = line.IndexOf((byte)':');
-        if (colon <= 0 || _count == MaxFields || line[..colon].ContainsAnyInRange((byte)0, (byte)32) || line.ContainsAny((byte)0, (byte)'\r', (byte)'\n'))
+        // A space before the colon is taken away (RFC 9112, section 5.1).
+        var name = colon < 0 ? default : line[..colon].TrimEnd((byte)' ');
+        if (name.IsEmpty || _count == MaxFields || name.ContainsAnyExcept(RequestHead.TokenBytes) || HasControls(line))
             return false;
         var value = line[(colon + 1)..].Trim(" \t"u8);
         var at = start + colon + 1 + (value.IsEmpty ? 0 : line[(colon + 1)..].IndexOf(value[0]));
-        var kind = HeadField.KindOf(line[..colon]);
-        _fields[_count++] = new HeadField(kind, start, colon, at, value.Length, length + 2);
+        var kind = HeadField.KindOf(name);
+        _fields[_count++] = new HeadField(kind, start, name.Length, at, value.Length, line.Length);
         switch (kind)
         {
             case FieldKind.ContentLength:
@@ -124,33 +178,33 @@ internal sealed class AnswerHead
         }
     }
 
+    /// <summary>A second length says the same or another: that either is right is not certain.</summary>
     private bool TryReadLength(ReadOnlySpan<byte> value)
     {
-        if (value.Length is 0 or > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !Utf8Parser.TryParse(value, out long length, out _))
+        if (Length >= 0 || value.Length is 0 or > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !Utf8Parser.TryParse(value, out long length, out _))
             return false;
-        // The same number twice says the same; two numbers say nothing.
-        var isFirst = Length < 0;
-        (var before, Length) = (Length, length);
-        return isFirst || before == length;
+        Length = length;
+        return true;
     }
 
     private void ReadConnection(ReadOnlySpan<byte> head, int at, int length)
     {
         var value = head.Slice(at, length);
+        var (isClose, isKept) = (false, false);
         foreach (var range in value.Split((byte)','))
         {
             var option = value[range].Trim(" \t"u8);
-            if (Ascii.EqualsIgnoreCase(option, "close"u8))
-                IsLast = true;
-            else if (Ascii.EqualsIgnoreCase(option, "keep-alive"u8))
-                IsLast &= !_isHttp10;
-            else if (!option.IsEmpty && _drops < _dropped.Length && !IsFraming(option))
-            {
-                var start = at + range.Start.GetOffset(length) + value[range].IndexOf(option[0]);
-                _dropped[_drops++] = new Range(start, start + option.Length);
-            }
+            isClose |= Ascii.EqualsIgnoreCase(option, "close"u8);
+            isKept |= Ascii.EqualsIgnoreCase(option, "keep-alive"u8);
         }
+        if (isClose)
+            IsLast = true;
+        else if (isKept)
+            IsLast &= !_isHttp10;
     }
+
+    private static bool HasControls(ReadOnlySpan<byte> line) =>
+        line.ContainsAnyInRange((byte)0, (byte)8) || line.ContainsAnyInRange((byte)10, (byte)31) || line.Contains((byte)127);
 
     private static bool IsFraming(ReadOnlySpan<byte> option) => HeadField.KindOf(option) is FieldKind.ContentLength or FieldKind.Framing or FieldKind.Host;
 }

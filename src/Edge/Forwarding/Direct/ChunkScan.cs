@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Groundcrew.Edge;
 
 /// <summary>
-/// Finds the end of a chunked body (RFC 9112, section 7.1) in bytes that pass: sizes, extensions and trailers are
-/// checked for form and pass as they are.
+/// Finds the data and the end of a chunked body (RFC 9112, section 7.1). Extensions and trailers are checked for form
+/// and passed over. Lines may end with a bare line feed, as those of the head.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct ChunkScan
@@ -34,34 +34,36 @@ internal struct ChunkScan
 
     public readonly bool IsBad => _state == State.Bad;
 
-    /// <summary>How many of the bytes belong to the body; fewer than all of them only when it is done or bad.</summary>
-    public int Take(ReadOnlySpan<byte> bytes)
+    /// <summary>Takes the framing that comes next and one piece of data behind it. Gives back how many bytes that was.</summary>
+    public int Take(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> data)
     {
         var at = 0;
         while (at < bytes.Length && _state < State.Done)
         {
             if (_state == State.Data)
             {
-                var data = (int)Math.Min(_left, bytes.Length - at);
-                (at, _left) = (at + data, _left - data);
+                data = bytes.Slice(at, (int)Math.Min(_left, bytes.Length - at));
+                _left -= data.Length;
                 if (_left == 0)
                     _state = State.DataCr;
-                continue;
+                return at + data.Length;
             }
             _state = Step(bytes[at++]);
         }
+        data = default;
         return at;
     }
 
     private State Step(byte b) => _state switch
     {
         State.Size => Size(b),
-        State.Extension => b == '\r' ? State.SizeEnd : b == '\n' || ++_line > MaxLine ? State.Bad : State.Extension,
+        State.Extension => b == '\r' ? State.SizeEnd : b == '\n' ? End() : ++_line > MaxLine ? State.Bad : State.Extension,
         State.SizeEnd when b == '\n' => End(),
         State.DataCr when b == '\r' => State.DataLf,
+        State.DataCr when b == '\n' => Begin(),
         State.DataLf when b == '\n' => Begin(),
-        State.TrailerStart => b == '\r' ? State.LastLf : b == '\n' ? State.Bad : State.Trailer,
-        State.Trailer => b == '\r' ? State.TrailerLf : b == '\n' || ++_line > MaxLine ? State.Bad : State.Trailer,
+        State.TrailerStart => b == '\r' ? State.LastLf : b == '\n' ? State.Done : State.Trailer,
+        State.Trailer => b == '\r' ? State.TrailerLf : b == '\n' ? State.TrailerStart : ++_line > MaxLine ? State.Bad : State.Trailer,
         State.TrailerLf when b == '\n' => State.TrailerStart,
         State.LastLf when b == '\n' => State.Done,
         _ => State.Bad,
@@ -77,7 +79,7 @@ internal struct ChunkScan
             _ => -1,
         };
         if (digit < 0)
-            return _line == 0 ? State.Bad : b is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension : b == '\r' ? State.SizeEnd : State.Bad;
+            return _line == 0 ? State.Bad : b is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension : b == '\r' ? State.SizeEnd : b == '\n' ? End() : State.Bad;
         if (++_line > 15)
             return State.Bad;
         _left = (_left << 4) + digit;

@@ -18,23 +18,24 @@ internal sealed partial class DirectExchange
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<Outcome> SendAsync()
     {
+        // A target may close a connection that rests just when a request comes on it: that says nothing of the target.
         var isHarmless = IsHarmlessTwice;
-        var resting = Target!.Pool.Take(_clock, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero);
-        if (resting is not null)
+        while (Target!.Pool.Take(_clock, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero) is { } rested)
         {
-            var outcome = await SendAsync(resting);
-            // The target closed it as we took it: not a word about the target's health.
-            if (outcome != Outcome.TargetNoAnswer || !isHarmless)
+            var outcome = await SendAsync(rested);
+            if (outcome != Outcome.TargetNoAnswer || !isHarmless || _wasHeard)
                 return outcome;
         }
-        var fresh = await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left);
-        return fresh is null ? Outcome.TargetUnreachable : await SendAsync(fresh);
+        return await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left) is { } opened
+            ? await SendAsync(opened)
+            : Outcome.TargetUnreachable;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Outcome> SendAsync(TargetConnection connection)
     {
         var isWhole = false;
+        (_wasHeard, _isSent) = (false, _bodyLeft == 0);
         try
         {
             if (!TryHold(connection))
@@ -42,7 +43,7 @@ internal sealed partial class DirectExchange
             SentAt = _clock.GetTimestamp();
             var outcome = await CarryAsync(connection);
             _isAnswered = outcome == Outcome.Served;
-            isWhole = _isAnswered && !_answer.IsLast && _bodyLeft == 0 && connection.Received.IsEmpty;
+            isWhole = outcome == Outcome.Served && !_answer.IsLast && _isSent && connection.Received.IsEmpty;
             return outcome;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or OperationCanceledException)
@@ -52,9 +53,9 @@ internal sealed partial class DirectExchange
         finally
         {
             isWhole &= LetGo();
-            // The client must not take what it has for the whole.
-            if (_hasStarted && !_isAnswered)
-                _connection.Abort(new ConnectionAbortedException("The answer broke off."));
+            // What the client takes or not, it gets nothing more.
+            if (_hasStarted && !_isAnswered && (_isClientGone || _phase == Phase.Flushing))
+                _connection.Abort(new ConnectionAbortedException("The client takes nothing."));
             if (isWhole)
                 Target!.Pool.Give(connection, _clock);
             else
@@ -64,7 +65,7 @@ internal sealed partial class DirectExchange
 
     private Outcome Failure() =>
         _isExpired ? _expiry
-        : Left.IsCancellationRequested ? _hasStarted ? Outcome.ClientLeftMidway : Outcome.ClientLeft
+        : _isClientGone || Left.IsCancellationRequested ? _hasStarted ? Outcome.ClientLeftMidway : Outcome.ClientLeft
         : _hasStarted ? Outcome.TargetCut
         : Outcome.TargetNoAnswer;
 
@@ -113,13 +114,21 @@ internal sealed partial class DirectExchange
                 var read = await _input.ReadAsync();
                 var body = read.Buffer.Slice(0, Math.Min(_bodyLeft, read.Buffer.Length));
                 Enter(Phase.SendingBody);
-                foreach (var part in body)
-                    await connection.SendAsync(part);
-                _bodyLeft -= body.Length;
-                _input.AdvanceTo(body.End);
+                try
+                {
+                    foreach (var part in body)
+                        await connection.SendAsync(part);
+                }
+                finally
+                {
+                    // Sent or not, it is read: what is left of the body is read away later.
+                    _bodyLeft -= body.Length;
+                    _input.AdvanceTo(body.End);
+                }
                 if (read.IsCanceled || (read.IsCompleted && _bodyLeft > 0))
                     return;
             }
+            _isSent = true;
             Enter(Phase.Answering);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException)
@@ -134,15 +143,18 @@ internal sealed partial class DirectExchange
         int length;
         do
         {
-            length = HeadLength(connection.Received.Span);
+            length = AnswerHead.LengthOf(connection.Received.Span);
             while (length == 0)
             {
                 var count = await connection.ReceiveAsync();
                 if (count <= 0)
                     return count < 0 ? Outcome.TargetBadAnswer : Failure();
-                length = HeadLength(connection.Received.Span);
+                _wasHeard = true;
+                if (!AnswerHead.CanBegin(connection.Received.Span))
+                    return Outcome.TargetBadAnswer;
+                length = AnswerHead.LengthOf(connection.Received.Span);
             }
-            if (!_answer.Read(connection.Received.Span[..length], Method == "HEAD") || _answer.Status == 101)
+            if (!_answer.Read(connection.Head(length), Method == "HEAD") || _answer.Status == 101)
                 return Outcome.TargetBadAnswer;
             if (_answer.Status < 200)
                 connection.Use(length);
@@ -207,14 +219,10 @@ internal sealed partial class DirectExchange
         var scan = default(ChunkScan);
         while (true)
         {
-            if (!connection.Received.IsEmpty)
-            {
-                var count = scan.Take(connection.Received.Span);
-                _output.Write(connection.Received.Span[..count]);
-                connection.Use(count);
-                _bytesSent += count;
-                await FlushAsync();
-            }
+            WriteChunksOf(connection, ref scan);
+            if (scan.IsDone)
+                _output.Write("0\r\n\r\n"u8);
+            await FlushAsync();
             if (scan.IsDone)
                 return Outcome.Served;
             if (scan.IsBad || await connection.ReceiveAsync() <= 0)
@@ -244,6 +252,22 @@ internal sealed partial class DirectExchange
         return Outcome.Served;
     }
 
+    /// <summary>
+    /// Sends the data of what was received in chunks of our own: extensions and trailers are between the target and the
+    /// edge (RFC 9112, section 7.1.1), and a client that takes trailers says so, which is not ordinary.
+    /// </summary>
+    private void WriteChunksOf(TargetConnection connection, ref ChunkScan scan)
+    {
+        while (!connection.Received.IsEmpty && !scan.IsDone && !scan.IsBad)
+        {
+            var count = scan.Take(connection.Received.Span, out var data);
+            if (data.Length > 0)
+                WriteChunk(data);
+            _bytesSent += data.Length;
+            connection.Use(count);
+        }
+    }
+
     private void WriteChunk(ReadOnlySpan<byte> bytes)
     {
         var size = _output.GetSpan(10);
@@ -252,11 +276,5 @@ internal sealed partial class DirectExchange
         _output.Advance(digits + 2);
         _output.Write(bytes);
         _output.Write("\r\n"u8);
-    }
-
-    private static int HeadLength(ReadOnlySpan<byte> bytes)
-    {
-        var end = bytes.IndexOf("\r\n\r\n"u8);
-        return end < 0 ? 0 : end + 4;
     }
 }

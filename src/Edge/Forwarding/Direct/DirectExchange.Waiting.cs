@@ -9,6 +9,7 @@ internal sealed partial class DirectExchange
     private const double LeastBytesASecond = 240;
 
     private static readonly TimeSpan SlowGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
     private readonly Lock _gate = new();
     private TargetConnection? _target;
     private volatile Phase _phase;
@@ -31,6 +32,9 @@ internal sealed partial class DirectExchange
         Answering,
         Streaming,
         Flushing,
+
+        /// <summary>Over, but for what the client has not taken yet.</summary>
+        Ending,
         Gone,
     }
 
@@ -59,6 +63,7 @@ internal sealed partial class DirectExchange
         var limit = phase switch
         {
             Phase.Idle => KeepAlive,
+            Phase.Ending => EndsWithin,
             Phase.Answering => time?.Response,
             _ => time?.Idle,
         };
@@ -69,7 +74,7 @@ internal sealed partial class DirectExchange
     private bool IsSlow(long now)
     {
         var took = _clock.GetElapsedTime(_bodyBegan, now);
-        return took > SlowGrace && (_head!.BodyLength - _bodyLeft) / took.TotalSeconds < LeastBytesASecond;
+        return took > SlowGrace && _head is { } head && (head.BodyLength - _bodyLeft) / took.TotalSeconds < LeastBytesASecond;
     }
 
     private void Expire(Phase phase, int progress)
@@ -90,6 +95,8 @@ internal sealed partial class DirectExchange
                 _input.CancelPendingRead();
             else if (phase == Phase.Flushing)
                 _output.CancelPendingFlush();
+            else if (phase == Phase.Ending)
+                _connection.Abort(new Microsoft.AspNetCore.Connections.ConnectionAbortedException("The client takes nothing."));
         }
     }
 

@@ -33,6 +33,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly TimeProvider _clock;
+    private readonly EdgeTable _table;
     private readonly DateField _date;
     private readonly AnswerHead _answer = new();
     private readonly CancellationTokenRegistration _onLeft;
@@ -47,11 +48,20 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     private int _status;
     private bool _hasStarted;
     private bool _isAnswered;
+
+    /// <summary>Whether the target said anything to this attempt.</summary>
+    private bool _wasHeard;
+
+    /// <summary>Whether the whole request was sent.</summary>
+    private bool _isSent;
+
+    /// <summary>Whether it takes nothing more. That may be known before <see cref="Left"/> fires.</summary>
+    private bool _isClientGone;
     private bool _isLast;
 
-    public DirectExchange(ConnectionContext connection, TimeProvider clock, DateField date)
+    public DirectExchange(ConnectionContext connection, EdgeTable table, TimeProvider clock, DateField date)
     {
-        (_connection, _clock, _date) = (connection, clock, date);
+        (_connection, _table, _clock, _date) = (connection, table, clock, date);
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
         _open = connection.Features.Get<OpenConnection>();
         Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address;
@@ -127,7 +137,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
                     return DirectNext.Ended;
                 continue;
             }
-            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary)
+            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.Policy.Protocol == TargetProtocol.Http2)
             {
                 _input.AdvanceTo(read.Buffer.Start);
                 return DirectNext.NotOrdinary;
@@ -144,7 +154,8 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     /// <summary>After a request: whether the connection takes another. What is left of a body is read away first.</summary>
     public async ValueTask<bool> EndAsync()
     {
-        if (Left.IsCancellationRequested || _isExpired || !_hasStarted)
+        // After a part of an answer the connection ends with what was sent, so that nobody takes it for the whole.
+        if (_isClientGone || Left.IsCancellationRequested || _isExpired || !_isAnswered)
             return false;
         if (_bodyLeft > 0 && (_bodyLeft > DrainAtMost || !await DrainAsync()))
             return false;
@@ -153,16 +164,30 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     public override async ValueTask AnswerAsync(Answer answer)
     {
-        _isLast |= _bodyLeft > DrainAtMost || IsLeaving;
-        using var head = WriteOwn(answer);
-        await FlushAsync(head.Written);
-        _bytesSent = Method == "HEAD" ? 0 : answer.Body.Length;
+        // That time was up for the target is over with this answer; for a client that is slow it is not.
+        _isExpired &= !_expiry.IsTargets();
+        _isLast |= _bodyLeft > DrainAtMost || IsLeaving || _isExpired;
+        try
+        {
+            using var head = WriteOwn(answer);
+            await FlushAsync(head.Written);
+            _bytesSent = Method == "HEAD" ? 0 : answer.Body.Length;
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody hears it any more.
+            Outcome = _isExpired ? Outcome.ClientSlow : Outcome.ClientLeft;
+        }
     }
+
+    /// <summary>Nothing more comes on the connection; it ends when the client has taken what was sent, or some time later.</summary>
+    public void EndConnection() => Enter(Phase.Ending);
 
     /// <summary>Lets go of everything: the connection ends, or goes on with the full path.</summary>
     public void Dispose()
     {
-        Enter(Phase.Gone);
+        if (_phase != Phase.Ending)
+            Enter(Phase.Gone);
         _onLeft.Dispose();
         _onStop.Dispose();
         // The connection's heartbeat knows this object for as long as the connection lives.
@@ -183,7 +208,8 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         (_status, _hasStarted, _isAnswered, _bytesSent, _bodyLeft) = (0, false, false, 0, _head!.BodyLength);
         _isLast = _head.IsLast || _isStopping;
         _open?.Enter(HttpProtocol.Http11);
-        RequestId = ClientHeaders.RequestIdOf(_head.Header(ClientHeaders.RequestId), _clock);
+        _bodyBegan = StartedAt;
+        RequestId = ClientHeaders.RequestIdOf(_head.OnlyHeader(FieldKind.RequestId), _clock);
         Enter(Phase.Judging);
     }
 
@@ -209,22 +235,30 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     private void Judge(FlushResult flush)
     {
+        _isClientGone = flush.IsCompleted;
         if (flush.IsCompleted || flush.IsCanceled)
-            throw new OperationCanceledException(Left);
+            throw new OperationCanceledException("The client takes nothing more.");
     }
 
     private async ValueTask<bool> DrainAsync()
     {
-        Enter(Phase.ReadingBody);
-        while (_bodyLeft > 0)
+        try
         {
-            var read = await _input.ReadAsync();
-            var taken = Math.Min(_bodyLeft, read.Buffer.Length);
-            _input.AdvanceTo(read.Buffer.GetPosition(taken));
-            _bodyLeft -= taken;
-            if (read.IsCanceled || (read.IsCompleted && _bodyLeft > 0))
-                return false;
+            while (_bodyLeft > 0)
+            {
+                Enter(Phase.ReadingBody);
+                var read = await _input.ReadAsync();
+                var taken = Math.Min(_bodyLeft, read.Buffer.Length);
+                _input.AdvanceTo(read.Buffer.GetPosition(taken));
+                _bodyLeft -= taken;
+                if (_isExpired || (read.IsCompleted && _bodyLeft > 0))
+                    return false;
+            }
+            return true;
         }
-        return true;
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException)
+        {
+            return false;
+        }
     }
 }

@@ -14,7 +14,7 @@ internal static class DirectHeads
         to.Write(" HTTP/1.1\r\n"u8);
         var identity = exchange.Route!.Identity;
         foreach (ref readonly var field in head.Fields)
-            if (field.Kind is FieldKind.Host or FieldKind.ContentLength or FieldKind.Via or FieldKind.Date
+            if (field.Kind is FieldKind.Host or FieldKind.ContentLength or FieldKind.Via or FieldKind.Date or FieldKind.RequestOnly
                 || (field.Kind == FieldKind.Other && !identity.Strips(head.NameOf(field))))
                 to.Write(head.LineOf(field));
         to.Write("X-Forwarded-For: "u8);
@@ -38,12 +38,18 @@ internal static class DirectHeads
         to.Write("HTTP/1.1 "u8);
         to.Write(answer.Status);
         to.Write(head[answer.Reason]);
+        to.Write("\r\n"u8);
         foreach (ref readonly var field in answer.Fields)
         {
-            if (field.Kind is FieldKind.Connection or FieldKind.Hop or FieldKind.Framing || answer.IsDropped(head, head.Slice(field.NameStart, field.NameLength)))
+            if (field.Kind is FieldKind.Connection or FieldKind.Hop or FieldKind.Framing or FieldKind.RequestOnly || answer.IsDropped(head, head.Slice(field.NameStart, field.NameLength)))
                 continue;
-            if (field.Kind != FieldKind.ContentLength || answer.Framing != BodyFraming.Chunked)
-                to.Write(head.Slice(field.NameStart, field.LineLength));
+            // A chunked body has no length, and an answer without content has none either (RFC 9110, section 8.6).
+            if (field.Kind == FieldKind.ContentLength && (answer.Framing == BodyFraming.Chunked || answer.Status == 204))
+                continue;
+            to.Write(head.Slice(field.NameStart, field.NameLength));
+            to.Write(": "u8);
+            to.Write(head.Slice(field.ValueStart, field.ValueLength));
+            to.Write("\r\n"u8);
         }
         if (answer.Framing is BodyFraming.Chunked or BodyFraming.UntilClose)
             to.Write("Transfer-Encoding: chunked\r\n"u8);

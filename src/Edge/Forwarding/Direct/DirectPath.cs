@@ -45,28 +45,24 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
         if (connection.Features.Get<ITlsHandshakeFeature>() is not null
             && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
             return false;
-        using var exchange = new DirectExchange(connection, clock, _date);
-        while (true)
+        using var exchange = new DirectExchange(connection, table, clock, _date);
+        DirectNext next;
+        while ((next = await exchange.NextAsync()) == DirectNext.Request)
         {
-            switch (await exchange.NextAsync())
+            try
             {
-                case DirectNext.Ended:
-                    return true;
-                case DirectNext.NotOrdinary:
-                    return false;
-                default:
-                    try
-                    {
-                        await proxy.ServeAsync(exchange);
-                    }
-                    finally
-                    {
-                        exchange.Ended();
-                    }
-                    if (!await exchange.EndAsync())
-                        return true;
-                    break;
+                await proxy.ServeAsync(exchange);
             }
+            finally
+            {
+                exchange.Ended();
+            }
+            if (!await exchange.EndAsync())
+                break;
         }
+        if (next == DirectNext.NotOrdinary)
+            return false;
+        exchange.EndConnection();
+        return true;
     }
 }

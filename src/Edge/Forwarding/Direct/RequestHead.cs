@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 
@@ -26,10 +27,11 @@ internal sealed class RequestHead
 
     private const int MaxFields = 64;
 
-    private static readonly SearchValues<byte> TokenBytes =
+    /// <summary>What a name may hold (RFC 9110, section 5.6.2).</summary>
+    public static readonly SearchValues<byte> TokenBytes =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
 
-    private static readonly SearchValues<byte> HostBytes = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_:[]"u8);
+    private static readonly SearchValues<byte> HostBytes = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_"u8);
 
     private readonly byte[] _bytes = new byte[MaxBytes];
     private readonly HeadField[] _fields = new HeadField[MaxFields];
@@ -79,6 +81,21 @@ internal sealed class RequestHead
             if (Ascii.EqualsIgnoreCase(NameOf(field), name))
                 values = StringValues.Concat(values, Encoding.Latin1.GetString(ValueOf(field)));
         return values;
+    }
+
+    /// <summary>The value of a header that stands there once; null otherwise.</summary>
+    public string? OnlyHeader(FieldKind kind)
+    {
+        string? only = null;
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Kind != kind)
+                continue;
+            if (only is not null)
+                return null;
+            only = Encoding.Latin1.GetString(ValueOf(field));
+        }
+        return only;
     }
 
     /// <summary>Reads the head at the start of <paramref name="input"/>; <paramref name="length"/> is how much of it that took.</summary>
@@ -133,6 +150,9 @@ internal sealed class RequestHead
                 return false;
             var at = trimmed.IsEmpty ? colon + 1 : colon + 1 + value.IndexOf(trimmed[0]);
             var kind = HeadField.KindOf(line[..colon]);
+            // Some servers take '_' for '-': which of these fields pass, the full path says.
+            if (line[..colon].Contains((byte)'_'))
+                return false;
             if (!TakeField(kind, new Range(start + at, start + at + trimmed.Length)))
                 return false;
             _fields[_count++] = new HeadField(kind, start, colon, start + at, trimmed.Length, length + 2);
@@ -147,7 +167,7 @@ internal sealed class RequestHead
         switch (kind)
         {
             case FieldKind.Host:
-                if (_hasHost || value.IsEmpty || value.ContainsAnyExcept(HostBytes))
+                if (_hasHost || !IsPlainHost(value))
                     return false;
                 (_hasHost, _hostRange) = (true, range);
                 return true;
@@ -156,11 +176,24 @@ internal sealed class RequestHead
             case FieldKind.Connection:
                 IsLast |= Ascii.EqualsIgnoreCase(value, "close"u8);
                 return IsLast || Ascii.EqualsIgnoreCase(value, "keep-alive"u8);
-            case FieldKind.Framing or FieldKind.Hop:
+            case FieldKind.Framing or FieldKind.Hop or FieldKind.Asking:
                 return false;
             default:
                 return true;
         }
+    }
+
+    /// <summary>A name, or an address of IPv4, and perhaps a port. What else a host may be is the full path's to say.</summary>
+    private static bool IsPlainHost(ReadOnlySpan<byte> host)
+    {
+        if (host.IndexOf((byte)':') is var colon and >= 0)
+        {
+            var port = host[(colon + 1)..];
+            if (port.Length is 0 or > 5 || port.ContainsAnyExceptInRange((byte)'0', (byte)'9') || (Utf8Parser.TryParse(port, out int number, out _) && number > ushort.MaxValue))
+                return false;
+            host = host[..colon];
+        }
+        return !host.IsEmpty && !host.ContainsAnyExcept(HostBytes);
     }
 
     private bool HasContentLength()
@@ -173,7 +206,7 @@ internal sealed class RequestHead
 
     private bool TryReadLength(ReadOnlySpan<byte> digits)
     {
-        if (digits.Length is 0 or > 15 || digits.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+        if (digits.Length is 0 or > 15 || (digits[0] == '0' && digits.Length > 1) || digits.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
             return false;
         var length = 0L;
         foreach (var digit in digits)

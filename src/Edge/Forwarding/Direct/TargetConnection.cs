@@ -81,6 +81,9 @@ internal sealed class TargetConnection : IDisposable
     /// <summary>Receives past the buffer, which must be used up.</summary>
     public ValueTask<int> ReceiveAsync(Memory<byte> bytes) => _socket.ReceiveAsync(bytes, SocketFlags.None);
 
+    /// <summary>The first bytes of <see cref="Received"/>, to read and to mend.</summary>
+    public Span<byte> Head(int length) => _buffer.AsSpan(_start, length);
+
     /// <summary>Takes what was used out of <see cref="Received"/>.</summary>
     public void Use(int count) => _start += count;
 

@@ -1,10 +1,13 @@
 namespace Groundcrew.Edge;
 
 /// <summary>Passes what is written on, and counts it. For one writer at a time.</summary>
-internal sealed class CountingStream(Stream inner) : Stream
+internal sealed class CountingStream(Stream inner, TimeProvider clock) : Stream
 {
     /// <summary>How many bytes were handed on.</summary>
     public long Count { get; private set; }
+
+    /// <summary>Since when a write waits for the client, or waited when it failed, as a timestamp; 0 when none does.</summary>
+    public long WaitingSince { get; private set; }
 
     public override bool CanRead => false;
 
@@ -22,8 +25,9 @@ internal sealed class CountingStream(Stream inner) : Stream
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        WaitingSince = clock.GetTimestamp();
         await inner.WriteAsync(buffer, cancellationToken);
-        Count += buffer.Length;
+        (WaitingSince, Count) = (0, Count + buffer.Length);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

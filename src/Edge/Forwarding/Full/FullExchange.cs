@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
@@ -18,6 +19,7 @@ internal sealed class FullExchange : Exchange
     private readonly Crossing _crossing;
     private CancellationTokenSource? _answerTimer;
     private CountingStream? _sent;
+    private WatchedBody? _received;
     private bool _isPrepared;
 
     public FullExchange(HttpContext context, IHttpForwarder forwarder, Upstream upstream, TimeProvider clock)
@@ -49,7 +51,7 @@ internal sealed class FullExchange : Exchange
 
     public override int Status => WasUpgraded ? StatusCodes.Status101SwitchingProtocols : _context.Response.StatusCode;
 
-    public override long? BytesSent => _sent?.Count;
+    public override long? BytesSent => WasUpgraded ? null : _sent?.Count ?? 0;
 
     public override string? Header(string name) => _context.Request.Headers[name] is [{ } first, ..] ? first : null;
 
@@ -61,13 +63,14 @@ internal sealed class FullExchange : Exchange
         var policy = Route!.Policy;
         SentAt = _clock.GetTimestamp();
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(Left);
+        _answerTimer = timer;
         // While a body is sent, the forwarder's own limit on idleness counts.
         if (BodyLength == 0)
             timer.CancelAfter(policy.Time.Response);
-        _answerTimer = timer;
         var isUpgrade = _context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
             || _context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
         var error = await _forwarder.SendAsync(_context, Target!.Prefix, _upstream.Invoker, isUpgrade ? Route.Upgrading : Route.Forwarding, _crossing, timer.Token);
+        _answerTimer = null;
         if (WasUpgraded)
             Target.EndUpgrade();
         var failure = _context.Features.Get<IForwarderErrorFeature>()?.Exception;
@@ -103,16 +106,28 @@ internal sealed class FullExchange : Exchange
         // A body whose length is not said beforehand is cut off where the limit is.
         if (Route!.Policy.MaxBodyBytes is { } most && _context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = most;
+        // A length, even of nothing, is what keeps the handler from sending it again by itself.
+        if (BodyLength == 0 && !IsHarmlessTwice)
+            _context.Request.Headers.ContentLength = 0;
         RequestFields.Rewrite(_context.Request.Headers, this);
         Body();
+        if (BodyLength != 0)
+            _context.Request.Body = _received = new WatchedBody(_context.Request.Body, BodyIsSent);
     }
 
     /// <summary>The client's side of the answer, which counts what it is sent.</summary>
     private CountingStream Body()
     {
         if (_sent is null)
-            _context.Response.Body = _sent = new CountingStream(_context.Response.Body);
+            _context.Response.Body = _sent = new CountingStream(_context.Response.Body, _clock);
         return _sent;
+    }
+
+    /// <summary>From here the target has its time to answer, unless it did so before.</summary>
+    private void BodyIsSent()
+    {
+        if (AnsweredAt == 0)
+            _answerTimer?.CancelAfter(Route!.Policy.Time.Response);
     }
 
     private string? OnlyValue(string header) => _context.Request.Headers[header] is [{ } only] ? only : null;
@@ -121,12 +136,16 @@ internal sealed class FullExchange : Exchange
     {
         ForwarderError.None => Outcome.Served,
         _ when isLate => Outcome.TargetTimeout,
+        ForwarderError.RequestTimedOut when _received is { IsWaiting: true } => Outcome.ClientSlow,
+        ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when TakesNothing() => Outcome.ClientSlow,
         ForwarderError.Request => failure is HttpRequestException request ? OutcomeOf(request.HttpRequestError) : Outcome.TargetNoAnswer,
         // The handler tells its own connect timeout from our limit on idleness by the exception inside.
         ForwarderError.RequestTimedOut => failure is OperationCanceledException { InnerException: TimeoutException } ? Outcome.TargetUnreachable : Outcome.TargetTimeout,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled => Outcome.ClientLeft,
         ForwarderError.RequestBodyClient when IsTooLarge(failure) => Outcome.TooLarge,
-        ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft : Outcome.ClientBad,
+        ForwarderError.RequestBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeft
+            : IsSlow(failure) ? Outcome.ClientSlow
+            : Outcome.ClientBad,
         ForwarderError.RequestBodyDestination => Outcome.TargetNoAnswer,
         ForwarderError.ResponseHeaders => Outcome.TargetBadAnswer,
         ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient => Left.IsCancellationRequested ? Outcome.ClientLeftMidway : Outcome.TargetCut,
@@ -137,9 +156,27 @@ internal sealed class FullExchange : Exchange
         _ => Outcome.TargetNoAnswer,
     };
 
-    private static bool IsTooLarge(Exception? failure) =>
-        failure is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }
-        || failure is AggregateException { InnerExceptions: var all } && all.Any(IsTooLarge);
+    private static bool IsTooLarge(Exception? failure) => Inside<BadHttpRequestException>(failure) is { StatusCode: StatusCodes.Status413PayloadTooLarge };
+
+    /// <summary>
+    /// Whether the client took nothing for as long as is allowed. The server ends the connection then, which looks as if
+    /// the client had left; the limit began a moment before the write did.
+    /// </summary>
+    private bool TakesNothing() =>
+        _sent is { WaitingSince: > 0 and var since } && _clock.GetElapsedTime(since) >= Route!.Policy.Time.Idle * 0.9;
+
+    /// <summary>Whether the bytes of the body only did not come in time; otherwise something is wrong with them.</summary>
+    private static bool IsSlow(Exception? failure) => Inside<BadHttpRequestException>(failure) is { } bad
+        ? bad.StatusCode == StatusCodes.Status408RequestTimeout
+        : Inside<OperationCanceledException>(failure) is not null;
+
+    private static T? Inside<T>(Exception? failure) where T : Exception => failure switch
+    {
+        null => null,
+        T found => found,
+        AggregateException all => all.InnerExceptions.Select(Inside<T>).FirstOrDefault(e => e is not null),
+        _ => Inside<T>(failure.InnerException),
+    };
 
     private static Outcome OutcomeOf(HttpRequestError error) => error switch
     {
@@ -158,6 +195,9 @@ internal sealed class FullExchange : Exchange
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
             proxyRequest.Options.Set(Upstream.ConnectLimit, exchange.Route!.Policy.Time.Connect);
             proxyRequest.RequestUri = RequestTarget.For(httpContext, destinationPrefix);
+            // The forwarder takes it for a field about this hop.
+            if (httpContext.Request.Headers.UpgradeInsecureRequests is { Count: > 0 } insecure)
+                proxyRequest.Headers.TryAddWithoutValidation(HeaderNames.UpgradeInsecureRequests, insecure.ToString());
         }
 
         /// <inheritdoc/>
@@ -168,6 +208,9 @@ internal sealed class FullExchange : Exchange
                 return false;
             exchange.AnsweredAt = exchange._clock.GetTimestamp();
             exchange._answerTimer!.CancelAfter(Timeout.InfiniteTimeSpan);
+            AnswerFields.Judge(proxyResponse);
+            if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols && exchange._context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+                throw new InvalidDataException("The target switches protocols though nobody asked it to.");
             if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || exchange._context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true })
             {
                 exchange.WasUpgraded = true;

@@ -6,11 +6,11 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Groundcrew.Edge;
 
-/// <summary>The full path's connections to instances: pooled, and changing nothing of what passes. Thread-safe.</summary>
+/// <summary>The connections to instances: pooled, and changing nothing of what passes. Thread-safe.</summary>
 internal sealed class Upstream : IDisposable
 {
-    /// <summary>How long the connection that a request needs may take to open.</summary>
-    public static readonly HttpRequestOptionsKey<TimeSpan> ConnectLimit = new("groundcrew.connect");
+    /// <summary>How long a connection may take to open, on the request that asks for it.</summary>
+    public static readonly HttpRequestOptionsKey<TimeSpan> ConnectLimit = new("groundcrew.connect-limit");
 
     /// <summary>Sends requests to instances.</summary>
     public HttpMessageInvoker Invoker { get; } = new(new SocketsHttpHandler
@@ -20,7 +20,9 @@ internal sealed class Upstream : IDisposable
         AutomaticDecompression = DecompressionMethods.None,
         UseCookies = false,
         EnableMultipleHttp2Connections = true,
+        ConnectTimeout = Timeout.InfiniteTimeSpan,
         ConnectCallback = ConnectAsync,
+        MaxResponseHeadersLength = TargetConnection.BufferBytes / 1024,
         ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
         // Header bytes pass as they are, whatever their encoding.
         RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
@@ -32,18 +34,19 @@ internal sealed class Upstream : IDisposable
 
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (context.InitialRequestMessage.Options.TryGetValue(ConnectLimit, out var limit))
+            timer.CancelAfter(limit);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            timer.CancelAfter(context.InitialRequestMessage.Options.TryGetValue(ConnectLimit, out var limit) ? limit : new TimeLimits().Connect);
             await socket.ConnectAsync(context.DnsEndPoint, timer.Token);
             return new NetworkStream(socket, ownsSocket: true);
         }
-        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             socket.Dispose();
-            throw new TimeoutException("The connection did not open in time.", e);
+            throw new SocketException((int)SocketError.TimedOut);
         }
         catch
         {
