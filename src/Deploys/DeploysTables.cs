@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests and the route table.</summary>
+/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests, what is laid over the traffic, and the route table.</summary>
 public sealed class DeploysTables : IStorePart
 {
     /// <inheritdoc/>
@@ -89,6 +89,48 @@ public sealed class DeploysTables : IStorePart
                 PRIMARY KEY (actor_id, key)
             );
             """),
+        new(3, "what people lay over the traffic: holds, splits, maintenance and drains", """
+            CREATE TABLE holds (
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED,
+                environment text NOT NULL,
+                kind text NOT NULL,
+                message text NULL,
+                max_wait bigint NOT NULL,
+                max_waiting bigint NOT NULL,
+                since bigint NOT NULL,
+                actor text NOT NULL,
+                PRIMARY KEY (project_id, environment)
+            );
+            CREATE TABLE splits (
+                project_id text NOT NULL REFERENCES projects (id) DEFERRABLE INITIALLY DEFERRED,
+                environment text NOT NULL,
+                deployment text NOT NULL,
+                percent bigint NOT NULL,
+                since bigint NOT NULL,
+                actor text NOT NULL,
+                PRIMARY KEY (project_id, environment, deployment)
+            );
+            CREATE TABLE maintenance (
+                id text NOT NULL PRIMARY KEY,
+                org text NULL,
+                message text NULL,
+                retry_after bigint NOT NULL,
+                retry_after_is_remaining boolean NOT NULL,
+                since bigint NOT NULL,
+                until bigint NULL,
+                exempt text NOT NULL,
+                actor text NOT NULL
+            );
+            CREATE TABLE drains (
+                id text NOT NULL PRIMARY KEY,
+                deployment text NOT NULL,
+                instance_id text NULL,
+                since bigint NOT NULL,
+                actor text NOT NULL
+            );
+            CREATE INDEX drains_of_deployment ON drains (deployment);
+            ALTER TABLE route_table ADD COLUMN levels text NULL;
+            """),
     ];
 
     /// <inheritdoc/>
@@ -115,6 +157,14 @@ public sealed class DeploysTables : IStorePart
             e.HasIndex(d => d.Status);
         });
         model.Entity<RolloutRequestRow>(e => e.ToTable("rollout_requests").HasKey(r => new { r.ActorId, r.Key }));
+        model.Entity<HoldRow>(e => e.ToTable("holds").HasKey(h => new { h.ProjectId, h.Environment }));
+        model.Entity<SplitRow>(e => e.ToTable("splits").HasKey(s => new { s.ProjectId, s.Environment, s.Deployment }));
+        model.Entity<MaintenanceRow>(e => e.ToTable("maintenance").HasKey(m => m.Id));
+        model.Entity<DrainRow>(e =>
+        {
+            e.ToTable("drains").HasKey(d => d.Id);
+            e.HasIndex(d => d.Deployment);
+        });
         model.Entity<RouteTableRow>(e =>
         {
             e.ToTable("route_table").HasKey(t => t.Id);

@@ -110,12 +110,12 @@ public sealed class PlannerTests
             new[] { one, two, none }.ToDictionary(d => d.Label),
             [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" },
                 new DomainRow { Host = "other.example.org", ProjectId = Ids.New(TimeProvider.System), Environment = "production" }],
-            label => $"{label}.localhost");
+            [], label => $"{label}.localhost");
         Assert.Equal(
             ["shop.example.org=web-1111111-acme x1", "web-1111111-acme.localhost=web-1111111-acme x1", "web-2222222-acme.localhost=web-2222222-acme x1",
                 "web-acme.localhost=web-1111111-acme x1", "web-staging-acme.localhost=web-3333333-acme x0"],
             routes.Select(r => $"{r.Host}={r.Deployment} x{r.Targets.Count}"));
-        Assert.Empty(RouteTables.Compute(new Dictionary<string, IReadOnlyList<Target>>(), [], new Dictionary<string, DeploymentRow>(), [], l => l));
+        Assert.Empty(RouteTables.Compute(new Dictionary<string, IReadOnlyList<Target>>(), [], new Dictionary<string, DeploymentRow>(), [], [], l => l));
     }
 
     [Theory]
