@@ -1,7 +1,6 @@
 using Groundcrew.Edge;
 using Groundcrew.Journal;
 using Groundcrew.Journal.Tests;
-using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Deploys.Tests;
@@ -10,7 +9,7 @@ namespace Groundcrew.Deploys.Tests;
 public abstract class TrafficCompliance(StoreSource source) : IAsyncLifetime
 {
     private const string Host = "web-acme.localhost";
-    private static readonly EnvironmentName Production = new(World.Org, World.Project, World.Production);
+    private static readonly EnvironmentKey Production = new(World.Org, World.Project, World.Production);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 

@@ -74,7 +74,7 @@ internal static class EdgeDoor
         return await HeldAsync(where, await holds.ResumeAsync(where, http.Actor(), cancellation), holds, routes, cancellation);
     }
 
-    private static async Task<IResult> HeldAsync(EnvironmentName where, TrafficChange change, Holds holds, Routes routes, CancellationToken cancellation)
+    private static async Task<IResult> HeldAsync(EnvironmentKey where, TrafficChange change, Holds holds, Routes routes, CancellationToken cancellation)
     {
         if (change is not TrafficChange.Done done)
             return Refusal(change);
@@ -106,7 +106,7 @@ internal static class EdgeDoor
         return await IsSplitAsync(where, await splits.ClearAsync(where, http.Actor(), cancellation), splits, routes, cancellation);
     }
 
-    private static async Task<IResult> IsSplitAsync(EnvironmentName where, TrafficChange change, Splits splits, Routes routes, CancellationToken cancellation)
+    private static async Task<IResult> IsSplitAsync(EnvironmentKey where, TrafficChange change, Splits splits, Routes routes, CancellationToken cancellation)
     {
         if (change is not TrafficChange.Done done)
             return Refusal(change);
@@ -154,7 +154,7 @@ internal static class EdgeDoor
             : Refusal(change);
     }
 
-    private static EnvironmentName Where(string org, string project, string? environment) => new(org, project, environment ?? ProjectInfo.Production);
+    private static EnvironmentKey Where(string org, string project, string? environment) => new(org, project, environment ?? ProjectInfo.Production);
 
     /// <summary>A time with its unit; a problem when it is none.</summary>
     internal static TimeSpan Duration(string? text, TimeSpan otherwise, string path, ProblemList problems)

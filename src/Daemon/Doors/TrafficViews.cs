@@ -16,14 +16,14 @@ internal static class TrafficViews
         e.Serving, e.Expected, e.Node.LastSeen, e.Problem,
         [.. e.Draining.OrderBy(t => t.InstanceId).Select(t => new DrainingView(t.InstanceId, t.Address, t.InFlight, t.Upgraded))]);
 
-    public static HoldView Of(EnvironmentName where, HoldInfo? info, ConfirmationView? confirmation) => new(
+    public static HoldView Of(EnvironmentKey where, HoldInfo? info, ConfirmationView? confirmation) => new(
         where.Org, where.Project, where.Environment,
         info?.Hold.Kind switch { null => "open", HoldKind.Paused => "paused", _ => "closed" }, info?.Hold.Message,
         info is { Hold: { Kind: HoldKind.Paused } paused } ? Quantity.Format(paused.MaxWait) : null,
         info is { Hold: { Kind: HoldKind.Paused, MaxWaiting: var most } } ? most : null,
         info?.Hold.Since, info?.Actor, confirmation);
 
-    public static HoldView Of(HoldInfo info) => Of(new EnvironmentName(info.Org, info.Project, info.Environment), info, null);
+    public static HoldView Of(HoldInfo info) => Of(new EnvironmentKey(info.Org, info.Project, info.Environment), info, null);
 
     public static SplitView Of(SplitInfo s, ConfirmationView? confirmation) => new(
         s.Where.Org, s.Where.Project, s.Where.Environment, s.Current, s.Current is null ? 0 : 100 - s.Shares.Sum(x => x.Percent),

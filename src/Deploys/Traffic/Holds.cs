@@ -34,15 +34,15 @@ public sealed class Holds(Store store, Routes routes, Audit audit, TimeProvider 
         Judge(new Hold(HoldKind.Paused, message, maxWait, maxWaiting, default));
 
     /// <summary>Requests wait, within bounds, until traffic is resumed.</summary>
-    public Task<TrafficChange> PauseAsync(EnvironmentName where, string? message, TimeSpan maxWait, int maxWaiting, Actor actor, CancellationToken cancellation) =>
+    public Task<TrafficChange> PauseAsync(EnvironmentKey where, string? message, TimeSpan maxWait, int maxWaiting, Actor actor, CancellationToken cancellation) =>
         SetAsync("traffic.pause", where, new Hold(HoldKind.Paused, message, maxWait, maxWaiting, clock.StoreNow()), actor, cancellation);
 
     /// <summary>Requests are answered 503 with the message; those that wait are, too.</summary>
-    public Task<TrafficChange> CloseAsync(EnvironmentName where, string? message, Actor actor, CancellationToken cancellation) =>
+    public Task<TrafficChange> CloseAsync(EnvironmentKey where, string? message, Actor actor, CancellationToken cancellation) =>
         SetAsync("traffic.close", where, new Hold(HoldKind.Stopped, message, DefaultMaxWait, DefaultMaxWaiting, clock.StoreNow()), actor, cancellation);
 
     /// <summary>Traffic passes again, those that wait first; nothing changes when nothing is held.</summary>
-    public Task<TrafficChange> ResumeAsync(EnvironmentName where, Actor actor, CancellationToken cancellation) =>
+    public Task<TrafficChange> ResumeAsync(EnvironmentKey where, Actor actor, CancellationToken cancellation) =>
         SetAsync("traffic.resume", where, null, actor, cancellation);
 
     /// <summary>All holds, or those of one organization, in the order of their names.</summary>
@@ -62,7 +62,7 @@ public sealed class Holds(Store store, Routes routes, Audit audit, TimeProvider 
         ];
     }
 
-    private async Task<TrafficChange> SetAsync(string action, EnvironmentName where, Hold? hold, Actor actor, CancellationToken cancellation)
+    private async Task<TrafficChange> SetAsync(string action, EnvironmentKey where, Hold? hold, Actor actor, CancellationToken cancellation)
     {
         if (hold is not null && Judge(hold) is { Count: > 0 } problems)
             return new TrafficChange.Refused(problems);

@@ -11,7 +11,7 @@ namespace Groundcrew.Deploys;
 /// <param name="Shares">What others take, in the order of their labels; empty for no split.</param>
 /// <param name="Since">Since when; null for no split.</param>
 /// <param name="Actor">Who split it; null for no split.</param>
-public sealed record SplitInfo(EnvironmentName Where, string? Current, IReadOnlyList<SplitShare> Shares, DateTimeOffset? Since, string? Actor);
+public sealed record SplitInfo(EnvironmentKey Where, string? Current, IReadOnlyList<SplitShare> Shares, DateTimeOffset? Since, string? Actor);
 
 /// <summary>What one deployment takes of a split.</summary>
 /// <param name="Deployment">Its label.</param>
@@ -33,7 +33,7 @@ public sealed class Splits(Store store, Instances instances, Routes routes, Audi
     private const int MostShares = 10;
 
     /// <summary>Replaces the split of an environment.</summary>
-    public Task<TrafficChange> SetAsync(EnvironmentName where, IReadOnlyDictionary<string, int> shares, Actor actor, CancellationToken cancellation) =>
+    public Task<TrafficChange> SetAsync(EnvironmentKey where, IReadOnlyDictionary<string, int> shares, Actor actor, CancellationToken cancellation) =>
         store.WriteAsync<TrafficChange>(async (db, cancel) =>
         {
             if (await where.FindAsync(db, cancel) is not { } environment)
@@ -56,7 +56,7 @@ public sealed class Splits(Store store, Instances instances, Routes routes, Audi
         }, cancellation);
 
     /// <summary>All traffic goes to the current deployment again; nothing changes where nothing is split.</summary>
-    public Task<TrafficChange> ClearAsync(EnvironmentName where, Actor actor, CancellationToken cancellation) =>
+    public Task<TrafficChange> ClearAsync(EnvironmentKey where, Actor actor, CancellationToken cancellation) =>
         store.WriteAsync<TrafficChange>(async (db, cancel) =>
         {
             if (await where.FindAsync(db, cancel) is not { } environment)
@@ -67,7 +67,7 @@ public sealed class Splits(Store store, Instances instances, Routes routes, Audi
         }, cancellation);
 
     /// <summary>How an environment is split; null when there is no such environment.</summary>
-    public Task<SplitInfo?> FindAsync(EnvironmentName where, CancellationToken cancellation) =>
+    public Task<SplitInfo?> FindAsync(EnvironmentKey where, CancellationToken cancellation) =>
         store.ReadAsync(async (db, cancel) =>
             await where.FindAsync(db, cancel) is { } environment
                 ? await InfoAsync(db, where, environment, [.. await Of(db, environment.ProjectId, environment.Name).ToListAsync(cancel)], cancel)
@@ -82,7 +82,7 @@ public sealed class Splits(Store store, Instances instances, Routes routes, Audi
             {
                 var project = await db.Set<ProjectRow>().AsNoTracking().SingleAsync(p => p.Id == split.Key.ProjectId, cancel);
                 var environment = await db.Set<EnvironmentRow>().AsNoTracking().SingleAsync(e => e.ProjectId == project.Id && e.Name == split.Key.Environment, cancel);
-                all.Add(await InfoAsync(db, new EnvironmentName(project.Org, project.Name, environment.Name), environment, [.. split], cancel));
+                all.Add(await InfoAsync(db, new EnvironmentKey(project.Org, project.Name, environment.Name), environment, [.. split], cancel));
             }
             return [.. all.OrderBy(s => $"{s.Where.Org}/{s.Where.Project}/{s.Where.Environment}", StringComparer.Ordinal)];
         }, cancellation);
@@ -145,7 +145,7 @@ public sealed class Splits(Store store, Instances instances, Routes routes, Audi
             problems.Add("not-running", $"shares.{label}", $"'{label}' does not run: no instance of it is ready.", "Name one that is kept running beside the current one; a longer rollbackWindow keeps it.");
     }
 
-    private async Task<SplitInfo> InfoAsync(StoreContext db, EnvironmentName where, EnvironmentRow environment, IReadOnlyList<SplitRow> rows, CancellationToken cancellation)
+    private async Task<SplitInfo> InfoAsync(StoreContext db, EnvironmentKey where, EnvironmentRow environment, IReadOnlyList<SplitRow> rows, CancellationToken cancellation)
     {
         var shares = new List<SplitShare>();
         foreach (var row in rows.OrderBy(r => r.Deployment, StringComparer.Ordinal))

@@ -34,7 +34,7 @@ public abstract record TrafficChange
 /// <param name="Org">The organization.</param>
 /// <param name="Project">The project.</param>
 /// <param name="Environment">The environment.</param>
-public sealed record EnvironmentName(string Org, string Project, string Environment)
+public sealed record EnvironmentKey(string Org, string Project, string Environment)
 {
     /// <summary>In words.</summary>
     public override string ToString() => $"environment {Environment} of project {Org}/{Project}";
