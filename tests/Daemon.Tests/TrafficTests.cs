@@ -39,7 +39,7 @@ public sealed class TrafficTests : IAsyncLifetime
     {
         var pause = (await Host.PostAsync("/api/v1/projects/acme/web/pause", """{"maxWait":"soon","maxWaiting":0}""")).IsProblem(400, ProblemCodes.BadInput);
         Assert.Equal(["maxWait", "maxWaiting"], pause.Problems.Select(p => p.Path).Order(StringComparer.Ordinal));
-        var split = (await Host.SendAsync("PUT", "/api/v1/projects/acme/web/split", Host.Admin, $$"""{"shares":{"{{_town.Current.Label}}":60,"none":60}}""")).IsProblem(400, ProblemCodes.BadInput);
+        var split = (await Host.SendAsync("PUT", "/api/v1/projects/acme/web/split", Host.Admin, $$$"""{"shares":{"{{{_town.Current.Label}}}":60,"none":60}}""")).IsProblem(400, ProblemCodes.BadInput);
         Assert.Equal(["shares", "shares.none", $"shares.{_town.Current.Label}"], split.Problems.Select(p => p.Path).Order(StringComparer.Ordinal));
         var maintenance = (await Host.PostAsync("/api/v1/maintenance", """{"org":"Bad!","retryAfter":"soon","until":"yesterday","exempt":["x"],"retryAfterIsRemaining":true}""")).IsProblem(400, ProblemCodes.BadInput);
         Assert.Equal(["exempt[0]", "org", "retryAfter", "until"], maintenance.Problems.Select(p => p.Path).Order(StringComparer.Ordinal));
@@ -64,7 +64,7 @@ public sealed class TrafficTests : IAsyncLifetime
     [Fact]
     public async Task A_split_is_shown_and_ended()
     {
-        var set = (await Host.SendAsync("PUT", "/api/v1/projects/acme/web/split", Host.Admin, $$"""{"shares":{"{{_town.Earlier.Label}}":30}}""")).Ok(200).As<SplitView>();
+        var set = (await Host.SendAsync("PUT", "/api/v1/projects/acme/web/split", Host.Admin, $$$"""{"shares":{"{{{_town.Earlier.Label}}}":30}}""")).Ok(200).As<SplitView>();
         Assert.Equal((_town.Current.Label, 70, new ShareView(_town.Earlier.Label, 30, 1)), (set.Current, set.CurrentPercent, Assert.Single(set.Shares)));
         Assert.True(set.Confirmation!.Confirmed);
         var shown = (await Host.GetAsync("/api/v1/projects/acme/web/split?environment=production")).Ok(200).As<SplitView>();

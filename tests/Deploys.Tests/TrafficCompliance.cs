@@ -95,6 +95,7 @@ public abstract class TrafficCompliance(StoreSource source) : IAsyncLifetime
         await World.DeployAsync();
         var now = World.Clock.GetUtcNow();
         var ends = await BeginAsync(new Maintenance("acme", "Back soon", TimeSpan.Zero, true, now, now + TimeSpan.FromMinutes(5), ["/status*"]));
+        await World.StepAsync(TimeSpan.FromSeconds(1));
         var stays = await BeginAsync(new Maintenance(null, null, TimeSpan.FromMinutes(1), false, now, null, []));
         await World.Fleet.QuietAsync();
         Assert.Equal([ends.Maintenance.Until, null], Edge.Table.Maintenance.Select(m => m.Until));

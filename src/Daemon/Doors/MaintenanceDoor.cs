@@ -36,11 +36,11 @@ internal static class MaintenanceDoor
         var actor = http.Actor();
         if (!actor.Allows(Role.OnCall, request.Org))
             return Answers.Problem(403, ProblemCodes.Forbidden, $"'{actor.Name}' may only act in {actor.Org}. Name it: \"org\": \"{actor.Org}\".");
-        var problems = new ProblemList();
+        var (problems, now) = (new ProblemList(), clock.StoreNow());
         var retryAfter = EdgeDoor.Duration(request.RetryAfter, TimeSpan.Zero, "retryAfter", problems);
-        var until = Until(request.Until, clock.StoreNow(), problems);
+        var until = Until(request.Until, now, problems);
         var judged = times.Plan(new Maintenance(
-            request.Org, request.Message, retryAfter, request.RetryAfterIsRemaining ?? false, clock.StoreNow(), until, request.Exempt ?? []), actor);
+            request.Org, request.Message, retryAfter, request.RetryAfterIsRemaining ?? false, now, until, request.Exempt ?? []), actor);
         // What could not be read is told by its own words, not by what is then missing.
         problems.AddRange(judged.Problems.Where(p => p.Path != "until" || problems.Problems.All(known => known.Path != "until")));
         if (!problems.IsEmpty || judged.Value is not { } info)

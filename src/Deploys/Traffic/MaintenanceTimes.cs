@@ -25,19 +25,17 @@ public sealed class MaintenanceTimes(Store store, Routes routes, Audit audit, Ti
     private const int MostExempt = 100;
     private const int LongestPath = 1024;
 
-    /// <summary>Judges what is asked for, whole: what <see cref="BeginAsync"/> takes begins now.</summary>
+    /// <summary>Judges what is asked for, whole: what comes out of it <see cref="BeginAsync"/> takes.</summary>
     public Judged<MaintenanceInfo> Plan(Maintenance wanted, Actor actor)
     {
-        var now = clock.StoreNow();
-        var maintenance = wanted with { Since = now };
         var problems = new ProblemList();
-        LevelJudge.Judge(maintenance, "", problems);
-        if (maintenance is { RetryAfterIsRemaining: true, Until: null })
+        LevelJudge.Judge(wanted, "", problems);
+        if (wanted is { RetryAfterIsRemaining: true, Until: null })
             problems.Add("missing", "until", "What remains is to be told, and there is no end.", "Give an end, or a time to come again.");
-        if (maintenance.Exempt.Count > MostExempt || maintenance.Exempt.Any(p => p?.Length > LongestPath))
+        if (wanted.Exempt.Count > MostExempt || wanted.Exempt.Any(p => p?.Length > LongestPath))
             problems.Add("too-long", "exempt", "There are too many exempt paths, or one is too long.", $"Use at most {MostExempt} paths of {LongestPath} characters; '*' may stand at the end.");
         return problems.IsEmpty
-            ? Judged<MaintenanceInfo>.Good(new MaintenanceInfo(Ids.New(clock), maintenance, actor.Name))
+            ? Judged<MaintenanceInfo>.Good(new MaintenanceInfo(Ids.New(clock), wanted, actor.Name))
             : Judged<MaintenanceInfo>.Bad([.. problems.Problems.Select(p => p with { Path = p.Path.TrimStart('.') })]);
     }
 

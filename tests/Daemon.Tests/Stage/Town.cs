@@ -94,7 +94,7 @@ internal sealed class Town : IAsyncDisposable
         new("POST", "/api/v1/projects/{org}/{project}/pause", "/api/v1/projects/acme/web/pause"),
         new("POST", "/api/v1/projects/{org}/{project}/close", "/api/v1/projects/acme/web/close", """{"message":"Back at noon"}"""),
         new("POST", "/api/v1/projects/{org}/{project}/resume", "/api/v1/projects/acme/web/resume"),
-        new("PUT", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split", $$"""{"shares":{"{{Earlier.Label}}":10}}"""),
+        new("PUT", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split", $$$"""{"shares":{"{{{Earlier.Label}}}":10}}"""),
         new("DELETE", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split"),
         new("POST", "/api/v1/deployments/{label}/drain", $"/api/v1/deployments/{Earlier.Label}/drain"),
         new("POST", "/api/v1/deployments/{label}/undrain", $"/api/v1/deployments/{Earlier.Label}/undrain"),
