@@ -64,6 +64,9 @@ public sealed class CrewClient : IDisposable
         using var response = await SendAsync(request, cancellation);
     }
 
+    /// <summary>Takes something away, and reads what became of it.</summary>
+    public Task<T> DeleteAsync<T>(string path, CancellationToken cancellation) => SendAsync<T>(HttpMethod.Delete, path, null, cancellation);
+
     /// <summary>Whether an artifact is stored already.</summary>
     public async Task<bool> HasArtifactAsync(string digest, CancellationToken cancellation)
     {

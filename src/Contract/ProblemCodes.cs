@@ -27,6 +27,9 @@ public static class ProblemCodes
     /// <summary>409: there is nothing to go back to.</summary>
     public const string NothingToRollBack = "nothing-to-roll-back";
 
+    /// <summary>409: an environment would be left without any instance that takes its traffic; only by force.</summary>
+    public const string LastTargets = "last-targets";
+
     /// <summary>412: the settings changed since they were read.</summary>
     public const string Changed = "changed";
 

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Groundcrew.Cli;
 using Groundcrew.Daemon.Settings;
 
@@ -22,17 +21,8 @@ internal static class Program
         root.Subcommands.Add(platform.Up());
         root.Subcommands.Add(platform.Down());
         root.Subcommands.Add(platform.Serve());
-        EdgeOf(root).Subcommands.Add(new EdgeRestart(root).Verb());
+        // It works on processes and not on the API, yet people look for it beside the other words about the edge.
+        root.Subcommands.Single(c => c.Name == "edge").Subcommands.Add(new EdgeRestart(root).Verb());
         return root;
-    }
-
-    /// <summary>The verb that others stand below: of the CLI when it has one, for what it asks the API.</summary>
-    private static Command EdgeOf(CrewRoot root)
-    {
-        if (root.Subcommands.FirstOrDefault(c => c.Name == "edge") is { } known)
-            return known;
-        var edge = new Command("edge", "The edge of this machine.");
-        root.Subcommands.Add(edge);
-        return edge;
     }
 }

@@ -165,6 +165,7 @@ public sealed class Deployments
         (pointer.Current, pointer.Previous) = (null, label);
         (row.Status, row.KeptUntil, row.Why) = (DeploymentStatus.Inactive, null, reason);
         await _instances.WithdrawAsync(db, ids, cancellation);
+        await Splits.EndAsync(db, project.Id, pointer.Name, [], _clock.StoreNow(), cancellation);
         return new RolloutAnswer.Accepted(Info(row));
     }
 

@@ -14,6 +14,10 @@ public static class DeploysServices
     public static IServiceCollection AddDeploys(this IServiceCollection services) => services
         .AddSingleton<Routes>()
         .AddSingleton<Projects>()
+        .AddSingleton<Holds>()
+        .AddSingleton<Splits>()
+        .AddSingleton<MaintenanceTimes>()
+        .AddSingleton<Drains>()
         .AddSingleton<Artifacts>()
         .AddSingleton<InstanceSecrets>()
         .AddSingleton<Retirement>()

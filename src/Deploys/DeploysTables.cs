@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests and the route table.</summary>
+/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests, what is laid over the traffic, and the route table.</summary>
 public sealed class DeploysTables : IStorePart
 {
     /// <inheritdoc/>
@@ -89,6 +89,7 @@ public sealed class DeploysTables : IStorePart
                 PRIMARY KEY (actor_id, key)
             );
             """),
+        new(3, "what people lay over the traffic: holds, splits, maintenance and drains", TrafficTables.Create),
     ];
 
     /// <inheritdoc/>
@@ -115,6 +116,14 @@ public sealed class DeploysTables : IStorePart
             e.HasIndex(d => d.Status);
         });
         model.Entity<RolloutRequestRow>(e => e.ToTable("rollout_requests").HasKey(r => new { r.ActorId, r.Key }));
+        model.Entity<HoldRow>(e => e.ToTable("holds").HasKey(h => new { h.ProjectId, h.Environment }));
+        model.Entity<SplitRow>(e => e.ToTable("splits").HasKey(s => new { s.ProjectId, s.Environment, s.Deployment }));
+        model.Entity<MaintenanceRow>(e => e.ToTable("maintenance").HasKey(m => m.Id));
+        model.Entity<DrainRow>(e =>
+        {
+            e.ToTable("drains").HasKey(d => d.Id);
+            e.HasIndex(d => d.Deployment);
+        });
         model.Entity<RouteTableRow>(e =>
         {
             e.ToTable("route_table").HasKey(t => t.Id);

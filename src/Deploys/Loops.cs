@@ -5,8 +5,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>Keeps the edges' table true to what instances report: one that is not ready leaves, one that is comes back.</summary>
-internal sealed class RoutesLoop(Store store, Nodes nodes, Routes routes) : ILoop
+/// <summary>
+/// Keeps the edges' table true to what instances report: one that is not ready leaves, one that is comes back. What people
+/// laid over the traffic and that has ended is forgotten.
+/// </summary>
+internal sealed class RoutesLoop(Store store, Nodes nodes, Instances instances, Routes routes, TimeProvider clock) : ILoop
 {
     public string Name => "routes";
 
@@ -18,12 +21,16 @@ internal sealed class RoutesLoop(Store store, Nodes nodes, Routes routes) : ILoo
     {
         // A table that is not ours: the store went back to an older backup, and ours must become the newest again.
         var atLeast = await routes.ForeignAsync(cancellation) + 1 ?? 0;
-        var generation = await store.WriteAsync((db, cancel) => routes.PublishAsync(db, cancel, atLeast), cancellation);
+        var generation = await store.WriteAsync(async (db, cancel) =>
+        {
+            await TableLevels.SweepAsync(db, instances, clock.GetUtcNow(), cancel);
+            return await routes.PublishAsync(db, cancel, atLeast);
+        }, cancellation);
         return $"route table {generation}";
     }
 }
 
-/// <summary>Stops deployments whose rollback window ended (ZW-79, ZW-80).</summary>
+/// <summary>Stops deployments whose rollback window ended (ZW-79, ZW-80), and that have no share of a split.</summary>
 internal sealed class RetireLoop(Store store, Operations operations, Instances instances, Retirement retirement, TimeProvider clock) : ILoop
 {
     public string Name => "retire";
@@ -36,7 +43,7 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
     {
         var now = clock.GetUtcNow();
         var due = await store.ReadAsync((db, cancel) => db.Set<DeploymentRow>()
-            .Where(d => d.Status == DeploymentStatus.Inactive && d.KeptUntil != null && d.KeptUntil <= now)
+            .Where(d => d.Status == DeploymentStatus.Inactive && d.KeptUntil != null && d.KeptUntil <= now && !db.Set<SplitRow>().Any(s => s.Deployment == d.Label))
             .OrderBy(d => d.KeptUntil).Take(100).Select(d => d.Label).ToListAsync(cancel), cancellation);
         var begun = 0;
         foreach (var label in due)
@@ -53,7 +60,8 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
     {
         var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
         var pointed = await db.Set<EnvironmentRow>().AnyAsync(e => e.Current == label, cancellation);
-        if (row.Status != DeploymentStatus.Inactive || pointed
+        var shares = await db.Set<SplitRow>().AnyAsync(s => s.Deployment == label, cancellation);
+        if (row.Status != DeploymentStatus.Inactive || pointed || shares
             || await Leases.HolderAsync(db, Deployments.LeaseOf(row.ProjectId, row.Environment), cancellation) is not null)
             return false;
         var ids = (await instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();

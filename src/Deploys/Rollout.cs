@@ -141,6 +141,8 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
             return StepEnd.Failed(why);
         foreach (var edge in await routes.SilentAsync(generation, cancellation))
             context.Say($"edge {edge} is silent and was not waited for: it takes route table {generation} when it is back; is it cut off, it still routes by an older one");
+        if (await store.ReadAsync((db, cancel) => Splits.WordsAsync(db, context.Plan.ProjectId, context.Plan.Environment, cancel), cancellation) is { } split)
+            context.Say($"the split of {context.Plan.Environment} ends ({split}): all traffic goes to {context.Plan.Deployment}");
         return StepEnd.Done;
     }
 
@@ -168,6 +170,9 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
                 return null;
             (row.Current, row.Previous) = (to, before);
             row.Generation = context.Generation.Value;
+            // Whoever moves traffic to a deployment wants its instances to take it.
+            if (to == plan.Deployment)
+                await Drains.EndAsync(db, to, cancel);
             return await routes.PublishAsync(db, cancel);
         }, cancellation);
 
@@ -182,6 +187,8 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
             (target.Status, target.ActivatedAt, target.KeptUntil, target.Why) = (DeploymentStatus.Active, now, null, null);
             if (rows.SingleOrDefault(d => d.Label == plan.Previous && d != target) is { } previous)
                 (previous.Status, previous.KeptUntil, previous.Why) = (DeploymentStatus.Inactive, now + plan.RollbackWindow, plan.Reason);
+            if (await Splits.EndAsync(db, plan.ProjectId, plan.Environment, [], now, CancellationToken.None) is not null)
+                await routes.PublishAsync(db, CancellationToken.None);
             db.AfterCommit(retirement.Wake.Set);
             return;
         }

@@ -20,8 +20,26 @@ public sealed record EdgeReport(long Serving, IReadOnlyList<DrainingTarget> Drai
     public const string Key = "routes";
 }
 
+/// <summary>How the edges took a change.</summary>
+/// <param name="Generation">The route table that has it.</param>
+/// <param name="Problem">Why not every edge that is there serves it; null when all do.</param>
+/// <param name="Silent">Edges, by hostname, that say nothing: they take it when they are back.</param>
+public sealed record EdgesAnswer(long Generation, string? Problem, IReadOnlyList<string> Silent);
+
+/// <summary>An edge and what it said last.</summary>
+/// <param name="Node">The edge.</param>
+/// <param name="IsHeard">Whether it was heard of lately, so that its answer is waited for.</param>
+/// <param name="Serving">The generation that it serves; 0 when it never said.</param>
+/// <param name="Expected">The generation that it should serve.</param>
+/// <param name="IsCurrent">Whether it serves that.</param>
+/// <param name="Problem">Why it refused what it was given last; null when it did not.</param>
+/// <param name="Draining">Targets that left its table and still carry requests.</param>
+public sealed record EdgeInfo(
+    NodeInfo Node, bool IsHeard, long Serving, long Expected, bool IsCurrent, string? Problem, IReadOnlyList<DrainingTarget> Draining);
+
 /// <summary>
-/// The one writer of the route table: computes it from pointers, domains and instances that passed their checks,
+/// The one writer of the route table: computes it from pointers, domains, instances that passed their checks and
+/// what people lay over the traffic,
 /// publishes it to every edge as a new generation, and waits for the edges' word. Thread-safe.
 /// </summary>
 /// <param name="store">The control plane's memory.</param>
@@ -34,6 +52,9 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
 {
     private const long OnlyRow = 1;
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a person's call waits for the edges: an edge that lives answers in milliseconds.</summary>
+    private static readonly TimeSpan PeopleWait = TimeSpan.FromSeconds(15);
 
     /// <summary>The table that edges should have now.</summary>
     public Task<RouteTable> CurrentAsync(CancellationToken cancellation) =>
@@ -57,8 +78,9 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         if (row is null)
             db.Add(row = new RouteTableRow { Id = OnlyRow, Generation = 0, Routes = "" });
         var routes = JsonSerializer.Serialize(await ComputeAsync(db, cancellation), Json.Options);
-        if (row.Generation == 0 || routes != row.Routes || row.Generation < atLeast)
-            (row.Generation, row.Routes) = (Math.Max(row.Generation + 1, atLeast), routes);
+        var levels = TableLevels.Encode(await TableLevels.ReadAsync(db, clock.GetUtcNow(), cancellation));
+        if (row.Generation == 0 || routes != row.Routes || levels != row.Levels || row.Generation < atLeast)
+            (row.Generation, row.Routes, row.Levels) = (Math.Max(row.Generation + 1, atLeast), routes, levels);
         var edges = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Edge);
         foreach (var edge in edges)
             await nodes.PutTaskAsync(db, edge.Id, EdgeReport.Key, EdgeReport.Kind, Table(row), cancellation, row.Generation);
@@ -97,26 +119,44 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     /// <paramref name="generation"/>.
     /// </summary>
     public async Task<IReadOnlyList<string>> SilentAsync(long generation, CancellationToken cancellation) =>
-        [.. (await EdgesAsync(cancellation)).Where(e => !nodes.IsExpected(e.Node) && !e.Serves(generation)).Select(e => e.Node.Hostname)];
+        [.. (await LookAsync(cancellation)).Where(e => !nodes.IsExpected(e.Node) && !e.Serves(generation)).Select(e => e.Node.Hostname)];
+
+    /// <summary>
+    /// Waits a while, or until <paramref name="deadline"/>, for every edge that is there to serve
+    /// <paramref name="generation"/>, and says how that ended: for whoever changed what is laid over the traffic. The
+    /// change holds in any case.
+    /// </summary>
+    public async Task<EdgesAnswer> AnswerAsync(long generation, CancellationToken cancellation, DateTimeOffset? deadline = null)
+    {
+        var why = await ConfirmAsync(generation, deadline ?? clock.GetUtcNow() + PeopleWait, cancellation);
+        return new EdgesAnswer(generation, why, await SilentAsync(generation, cancellation));
+    }
+
+    /// <summary>Every edge with what it said last.</summary>
+    public async Task<IReadOnlyList<EdgeInfo>> EdgesAsync(CancellationToken cancellation) =>
+    [
+        .. (await LookAsync(cancellation)).Select(e => new EdgeInfo(
+            e.Node, nodes.IsExpected(e.Node), e.Report?.Serving ?? 0, e.Newest, e.Serves(e.Newest), e.Report?.Problem, e.Report?.Draining ?? [])),
+    ];
 
     /// <summary>
     /// The highest generation of a table that an edge serves and that is not ours, as after the store went back to an
     /// older backup; null when every edge serves what this store gave it.
     /// </summary>
     internal async Task<long?> ForeignAsync(CancellationToken cancellation) =>
-        (await EdgesAsync(cancellation)).Where(e => e.IsForeign).Max(e => e.Report?.Serving);
+        (await LookAsync(cancellation)).Where(e => e.IsForeign).Max(e => e.Report?.Serving);
 
     private async Task<bool> WaitForEdgesAsync(
         Func<EdgeNow, bool> counts, Func<EdgeNow, bool> holds, Func<bool> giveUp, DateTimeOffset deadline, CancellationToken cancellation)
     {
         return await link.Reported.WaitUntilAsync(async cancel =>
         {
-            var edges = (await EdgesAsync(cancel)).Where(counts);
+            var edges = (await LookAsync(cancel)).Where(counts);
             return edges.All(holds) || giveUp();
         }, deadline, LookAgain, clock, cancellation) && !giveUp();
     }
 
-    private async Task<List<EdgeNow>> EdgesAsync(CancellationToken cancellation)
+    private async Task<List<EdgeNow>> LookAsync(CancellationToken cancellation)
     {
         var edges = (await nodes.ListAsync(cancellation)).Where(n => n.Role == NodeRole.Edge)
             .Select(node => (Node: node, Report: link.ReportOf(node.Id, EdgeReport.Key))).ToList();
@@ -127,19 +167,26 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
 
     private async Task<List<Route>> ComputeAsync(StoreContext db, CancellationToken cancellation)
     {
+        var drained = await Drains.AllAsync(db, cancellation);
+        // A deployment that is drained keeps its host, and has no targets there.
         var running = (await instances.ListAsync(db, null, cancellation)).Where(i => i.TakesTraffic)
             .GroupBy(i => i.Deployment, StringComparer.Ordinal)
-            .ToDictionary(g => g.Key, g => (IReadOnlyList<Target>)[.. g.Select(i => new Target(i.Id, i.Status.Address!, i.Region))], StringComparer.Ordinal);
+            .ToDictionary(g => g.Key, g => (IReadOnlyList<Target>)[.. g.Where(i => !drained.Holds(i)).Select(i => new Target(i.Id, i.Status.Address!, i.Region))], StringComparer.Ordinal);
         var environments = await db.Set<EnvironmentRow>().Where(e => e.Current != null).ToListAsync(cancellation);
         var labels = running.Keys.Concat(environments.Select(e => e.Current!)).Distinct().ToList();
         var deployments = await db.Set<DeploymentRow>().Where(d => labels.Contains(d.Label)).ToDictionaryAsync(d => d.Label, cancellation);
         var domains = await db.Set<DomainRow>().ToListAsync(cancellation);
-        return RouteTables.Compute(running, environments, deployments, domains, HostOf);
+        var splits = await db.Set<SplitRow>().ToListAsync(cancellation);
+        return RouteTables.Compute(running, environments, deployments, domains, splits, HostOf);
     }
 
     private RouteTable Table(RouteTableRow? row) => new(
         row?.Generation ?? 0, store.PlatformId,
-        row is null or { Routes: "" } ? [] : JsonSerializer.Deserialize<IReadOnlyList<Route>>(row.Routes, Json.Options)!);
+        row is null or { Routes: "" } ? [] : JsonSerializer.Deserialize<IReadOnlyList<Route>>(row.Routes, Json.Options)!)
+    {
+        Holds = TableLevels.Decode(row?.Levels).Holds,
+        Maintenance = TableLevels.Decode(row?.Levels).Maintenance,
+    };
 
     private sealed record EdgeNow(NodeInfo Node, long Attempted, EdgeReport? Report, long Newest)
     {
@@ -150,35 +197,5 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         public bool IsForeign => Report is { } report && (report.Serving > Newest || (report.Problem is not null && Attempted <= report.Serving));
 
         public bool Serves(long generation) => Report?.Serving >= generation && !IsForeign;
-    }
-}
-
-/// <summary>What the route table should be: pure.</summary>
-internal static class RouteTables
-{
-    /// <summary>
-    /// A host for every deployment that has a ready instance, one for every environment that points somewhere, and every
-    /// custom domain of such an environment, in the order of hosts; each with the policy of its deployment.
-    /// </summary>
-    public static List<Route> Compute(
-        IReadOnlyDictionary<string, IReadOnlyList<Target>> running, IReadOnlyList<EnvironmentRow> environments,
-        IReadOnlyDictionary<string, DeploymentRow> deployments, IReadOnlyList<DomainRow> domains, Func<string, string> hostOf)
-    {
-        var routes = new List<Route>();
-        var policies = deployments.Values.ToDictionary(d => d.Label, d => Deployments.SettingsOf(d).Edge, StringComparer.Ordinal);
-        Route Route(string host, DeploymentRow d, IReadOnlyList<Target> targets) =>
-            new(host, d.Org, d.Project, d.Environment, d.Label, targets) { Policy = policies[d.Label] };
-        foreach (var (label, targets) in running)
-            routes.Add(Route(hostOf(label), deployments[label], targets));
-        foreach (var environment in environments)
-        {
-            var deployment = deployments[environment.Current!];
-            var targets = running.GetValueOrDefault(deployment.Label, []);
-            routes.Add(Route(hostOf(environment.HostLabel), deployment, targets));
-            foreach (var domain in domains.Where(d => d.ProjectId == environment.ProjectId && d.Environment == environment.Name))
-                routes.Add(Route(domain.Host, deployment, targets));
-        }
-        routes.Sort((a, b) => string.CompareOrdinal(a.Host, b.Host));
-        return routes;
     }
 }

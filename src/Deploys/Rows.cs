@@ -154,4 +154,7 @@ internal sealed class RouteTableRow
     public required long Generation { get; set; }
 
     public required string Routes { get; set; }
+
+    /// <summary>The <see cref="TableLevels"/>; null while nothing is laid over the traffic.</summary>
+    public string? Levels { get; set; }
 }

@@ -62,6 +62,7 @@ public sealed class RequestTests(SharedHost shared) : IClassFixture<SharedHost>
     [InlineData("/api/v1/deployments?cursor=there")]
     [InlineData("/api/v1/operations?cursor=there")]
     [InlineData("/api/v1/audit?cursor=there")]
+    [InlineData("/api/v1/maintenance?cursor=there")]
     [InlineData("/api/v1/nodes?role=king")]
     [InlineData("/api/v1/operations?subject=%00")]
     public async Task A_bad_parameter_is_a_problem(string path) => (await _host.GetAsync(path)).IsProblem(400, ProblemCodes.BadInput);

@@ -111,12 +111,12 @@ public sealed class PlannerTests
             new[] { one, two, none }.ToDictionary(d => d.Label),
             [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" },
                 new DomainRow { Host = "other.example.org", ProjectId = Ids.New(TimeProvider.System), Environment = "production" }],
-            label => $"{label}.localhost");
+            [], label => $"{label}.localhost");
         Assert.Equal(
             ["shop.example.org=web-1111111-acme x1", "web-1111111-acme.localhost=web-1111111-acme x1", "web-2222222-acme.localhost=web-2222222-acme x1",
                 "web-acme.localhost=web-1111111-acme x1", "web-staging-acme.localhost=web-3333333-acme x0"],
             routes.Select(r => $"{r.Host}={r.Deployment} x{r.Targets.Count}"));
-        Assert.Empty(RouteTables.Compute(new Dictionary<string, IReadOnlyList<Target>>(), [], new Dictionary<string, DeploymentRow>(), [], l => l));
+        Assert.Empty(RouteTables.Compute(new Dictionary<string, IReadOnlyList<Target>>(), [], new Dictionary<string, DeploymentRow>(), [], [], l => l));
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class PlannerTests
             new Dictionary<string, IReadOnlyList<Target>> { [limited.Label] = [], [before.Label] = [] },
             [Environment(project, "production", "web-acme", limited.Label), Environment(project, "staging", "web-staging-acme", before.Label)],
             new[] { limited, before }.ToDictionary(d => d.Label),
-            [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" }], label => label);
+            [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" }], [], label => label);
         Assert.Equal(5, routes.Count);
         var expected = JsonSerializer.Serialize(policy, Json.Options);
         Assert.All(routes, r => Assert.Equal(r.Deployment == limited.Label ? expected : "null", JsonSerializer.Serialize(r.Policy, Json.Options)));

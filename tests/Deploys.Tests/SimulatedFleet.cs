@@ -451,15 +451,15 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
         }
     }
 
-    private static HashSet<Guid> Targets(RouteTable table) => [.. table.Routes.SelectMany(r => r.Targets).Select(t => t.InstanceId)];
+    private static HashSet<Guid> Targets(RouteTable table) => [.. table.Routes.SelectMany(r => r.Targets.Concat(r.Split.SelectMany(s => s.Targets))).Select(t => t.InstanceId)];
 
     /// <summary>Invariant 1: whatever is routed passed its check for that deployment.</summary>
     private void Swap(RouteTable table)
     {
         foreach (var route in table.Routes)
-            foreach (var target in route.Targets)
-                if (!Fleet.EverReady.TryGetValue(target.InstanceId, out var deployment) || deployment != route.Deployment)
-                    Fleet.Violate($"table {table.Generation} routes {route.Host} to {target.InstanceId}, which never was ready for {route.Deployment}");
+            foreach (var (label, target) in route.Targets.Select(t => (route.Deployment, t)).Concat(route.Split.SelectMany(s => s.Targets.Select(t => (s.Deployment, t)))))
+                if (!Fleet.EverReady.TryGetValue(target.InstanceId, out var deployment) || deployment != label)
+                    Fleet.Violate($"table {table.Generation} routes {route.Host} to {target.InstanceId}, which never was ready for {label}");
         Volatile.Write(ref _table, table);
         _problem = null;
     }

@@ -57,7 +57,7 @@ public sealed record EdgeManifest
     public EdgeBreakerManifest? Breaker { get; init; }
 
     /// <summary>A probe from the edge itself.</summary>
-    [Key(KeyKind.Probe, "A probe from the edge itself, beside those of `health`. It is read and kept; no edge asks yet. A path alone is the short form.", LeftOut = "`health` alone")]
+    [Key(KeyKind.Probe, "A probe from the edge itself, beside those of `health`: an instance that fails it is left out until it answers again. A path alone is the short form.", LeftOut = "`health` alone")]
     public EdgeProbeManifest? Probe { get; init; }
 
     /// <summary>Rates that are allowed.</summary>

@@ -230,7 +230,7 @@ internal static class DeploymentsDoor
         return (label is null ? null : await deployments.FindAsync(label, cancellation), Answers.NotFound($"current deployment in {environment} of {org}/{project}"));
     }
 
-    private static async Task<DeploymentInfo?> VisibleAsync(HttpContext http, string label, Deployments deployments, CancellationToken cancellation) =>
+    internal static async Task<DeploymentInfo?> VisibleAsync(HttpContext http, string label, Deployments deployments, CancellationToken cancellation) =>
         await deployments.FindAsync(label, cancellation) is { } found && http.Actor().Allows(Role.Viewer, found.Org) ? found : null;
 
     /// <summary>Several streams of lines into one answer, a whole line at a time.</summary>

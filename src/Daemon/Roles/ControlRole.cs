@@ -69,6 +69,7 @@ internal static class ControlRole
         api.MapFleet();
         api.MapProjects();
         api.MapDeployments();
+        api.MapEdge();
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();

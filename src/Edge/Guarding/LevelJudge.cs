@@ -3,7 +3,7 @@ using Groundcrew.Bedrock;
 namespace Groundcrew.Edge;
 
 /// <summary>Judges what people and operations lay over the traffic for a while: holds and maintenance. Pure.</summary>
-internal static class LevelJudge
+public static class LevelJudge
 {
     private const int MaxMessage = 1000;
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);

@@ -45,6 +45,12 @@ internal sealed class Town : IAsyncDisposable
 
     public DeploymentView Current { get; private set; } = null!;
 
+    /// <summary>What production pointed at before; it runs on.</summary>
+    public DeploymentView Earlier { get; private set; } = null!;
+
+    /// <summary>A time of maintenance of the organization, long without an end.</summary>
+    public Guid Maintenance { get; private set; }
+
     public Guid Idle { get; private set; }
 
     public Guid Stuck { get; private set; }
@@ -67,11 +73,12 @@ internal sealed class Town : IAsyncDisposable
         await host.PostAsync("/api/v1/projects", """{"name":"web","org":"acme","github_repo":"acme/web"}""");
         (await host.SendAsync("PUT", "/api/v1/secrets/acme/db", host.Admin, $$"""{"value":"{{Secret}}"}""")).Ok(200);
         town.Digest = await town.UploadAsync("one");
-        await town.DeployAsync();
+        town.Earlier = await town.DeployAsync();
         town.Current = await town.DeployAsync();
         town.Idle = await town.Nodes.HelloAsync("w2", NodeRole.Worker);
         // Nothing runs on it, so nothing may be placed there.
         (await host.PostAsync($"/api/v1/nodes/{town.Idle}/drain", null)).Ok(202);
+        town.Maintenance = (await host.PostAsync("/api/v1/maintenance", """{"org":"acme"}""")).Ok(201).As<MaintenanceView>().Id;
         var created = (await host.PostAsync("/api/v1/tokens", """{"name":"ci","role":"viewer"}""")).Ok(201).As<NewTokenView>();
         (town.Token, town.TokenValue) = (created.Token.Id, created.Value);
         town.Stuck = await town.StickAsync(stuck!);
@@ -84,6 +91,15 @@ internal sealed class Town : IAsyncDisposable
         new("PATCH", "/api/v1/projects/{org}/{project}", "/api/v1/projects/acme/web", """{"branch":"main"}"""),
         new("POST", "/api/v1/projects/{org}/{project}/domains", "/api/v1/projects/acme/web/domains", """{"host":"www.example.org"}"""),
         new("DELETE", "/api/v1/projects/{org}/{project}/domains/{host}", "/api/v1/projects/acme/web/domains/www.example.org"),
+        new("POST", "/api/v1/projects/{org}/{project}/pause", "/api/v1/projects/acme/web/pause"),
+        new("POST", "/api/v1/projects/{org}/{project}/close", "/api/v1/projects/acme/web/close", """{"message":"Back at noon"}"""),
+        new("POST", "/api/v1/projects/{org}/{project}/resume", "/api/v1/projects/acme/web/resume"),
+        new("PUT", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split", $$$"""{"shares":{"{{{Earlier.Label}}}":10}}"""),
+        new("DELETE", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split"),
+        new("POST", "/api/v1/deployments/{label}/drain", $"/api/v1/deployments/{Earlier.Label}/drain"),
+        new("POST", "/api/v1/deployments/{label}/undrain", $"/api/v1/deployments/{Earlier.Label}/undrain"),
+        new("POST", "/api/v1/maintenance", "/api/v1/maintenance", """{"org":"acme","message":"Back at noon"}"""),
+        new("DELETE", "/api/v1/maintenance/{id:guid}", $"/api/v1/maintenance/{Maintenance}"),
         new("POST", "/api/v1/projects/{org}/{project}/rollback", "/api/v1/projects/acme/web/rollback"),
         new("POST", "/api/v1/projects/{org}/{project}/promote", "/api/v1/projects/acme/web/promote", """{"from":"production","to":"staging"}"""),
         new("POST", "/api/v1/deployments", "/api/v1/deployments", DeployBody()),
@@ -145,10 +161,10 @@ internal sealed class Town : IAsyncDisposable
 
     private IEnumerable<Call> Looking()
     {
-        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit"])
+        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "maintenance"])
             yield return new("GET", $"/api/v1/{path}", $"/api/v1/{path}");
         yield return new("GET", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Nodes.Worker}");
-        foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current"])
+        foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current", "/split"])
             yield return new("GET", "/api/v1/projects/{org}/{project}" + tail, "/api/v1/projects/acme/web" + tail);
         foreach (var tail in (string[])["", "/instances"])
             yield return new("GET", "/api/v1/deployments/{label}" + tail, $"/api/v1/deployments/{Current.Label}{tail}");
