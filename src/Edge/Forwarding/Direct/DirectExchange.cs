@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -64,7 +65,8 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         (_connection, _table, _clock, _date) = (connection, table, clock, date);
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
         _open = connection.Features.Get<OpenConnection>();
-        Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address;
+        // As people write it: an IPv4 address stays one on a socket of IPv6, and its text is made once.
+        Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : (connection.RemoteEndPoint as IPEndPoint)?.Address;
         IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
         _onLeft = connection.ConnectionClosed.UnsafeRegister(static state => ((DirectExchange)state!).ClientHasLeft(), this);
@@ -115,6 +117,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     public override StringValues Headers(string name) => _head!.Headers(name);
 
     /// <summary>Waits for the next request and reads it.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<DirectNext> NextAsync()
     {
         while (true)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 
 namespace Groundcrew.Edge;
 
@@ -61,6 +62,7 @@ internal sealed class TargetConnection : IDisposable
     }
 
     /// <summary>Receives more behind what is there; 0 when the target ended the connection, -1 when there is no room.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<int> ReceiveAsync()
     {
         _buffer ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
