@@ -39,18 +39,33 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask OfferAsync(Exchange exchange)
     {
-        if (exchange.Route?.Service is { } service)
+        if (exchange.Route?.Service is not { } service)
         {
-            var now = clock.GetTimestamp();
-            if (!service.Breaker.TryEnter(now, out var trial))
-            {
-                exchange.Outcome = Outcome.BreakerOpen;
-                await ExplainAsync(exchange);
-                return;
-            }
-            exchange.ServiceTrial = trial;
-            service.Retries.Deposit(now);
+            await ExplainAsync(exchange);
+            return;
         }
+        var now = clock.GetTimestamp();
+        if (!service.Breaker.TryEnter(now, out var trial))
+        {
+            exchange.Outcome = Outcome.BreakerOpen;
+            await ExplainAsync(exchange);
+            return;
+        }
+        exchange.ServiceTrial = trial;
+        service.Retries.Deposit(now);
+        try
+        {
+            await OfferToTargetsAsync(exchange);
+        }
+        finally
+        {
+            JudgeService(service, exchange);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask OfferToTargetsAsync(Exchange exchange)
+    {
         while (table.TryClaim(exchange))
         {
             try
@@ -77,32 +92,36 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         await ExplainAsync(exchange);
     }
 
-    /// <summary>
-    /// What the outcome says of the health of the target, and of the service when no answer came at all: an answer, even
-    /// that something behind it is out of order, shows that the service is there.
-    /// </summary>
+    /// <summary>What the outcome of one attempt says of the health of the target.</summary>
     private void Judge(Exchange exchange)
     {
-        var (target, service, now) = (exchange.Target!.Breaker, exchange.Route!.Service.Breaker, clock.GetTimestamp());
+        var (target, now) = (exchange.Target!.Breaker, clock.GetTimestamp());
         if (exchange.Outcome.IsTargets())
         {
             if (target.Failed(now, exchange.Trial))
                 meters.CountEjection();
-            service.Failed(now, exchange.ServiceTrial);
         }
-        else if (exchange.Outcome == Outcome.Served)
-        {
-            if (exchange.Status is StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout)
-                target.Failed(now, exchange.Trial);
-            else
-                target.Succeeded(now, exchange.Trial);
-            service.Succeeded(now, exchange.ServiceTrial);
-        }
-        else
-        {
+        else if (exchange.Outcome != Outcome.Served)
             target.TrialLeft(now, exchange.Trial);
-            service.TrialLeft(now, exchange.ServiceTrial);
-        }
+        else if (exchange.Status is StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout)
+            target.Failed(now, exchange.Trial);
+        else
+            target.Succeeded(now, exchange.Trial);
+    }
+
+    /// <summary>
+    /// What the end of a request says of the service as a whole: any answer, even that something behind it is out of
+    /// order, shows that it is there. One instance that fails says nothing while another answers.
+    /// </summary>
+    private void JudgeService(ServiceState service, Exchange exchange)
+    {
+        var now = clock.GetTimestamp();
+        if (exchange.Outcome.IsTargets())
+            service.Breaker.Failed(now, exchange.ServiceTrial);
+        else if (exchange.Outcome == Outcome.Served)
+            service.Breaker.Succeeded(now, exchange.ServiceTrial);
+        else
+            service.Breaker.TrialLeft(now, exchange.ServiceTrial);
     }
 
     private bool MayOfferAgain(Exchange exchange) =>
