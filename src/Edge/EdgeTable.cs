@@ -148,13 +148,11 @@ public sealed partial class EdgeTable
     }
 
     /// <summary>The maintenance that holds for an organization and a path now; null when none does.</summary>
-    internal Maintenance? MaintenanceOf(string org, ReadOnlySpan<char> path) => Volatile.Read(ref _current).Maintenance.Holds(org, path, _clock.GetUtcNow());
+    internal Maintenance? MaintenanceOf(string org, ReadOnlySpan<char> path) =>
+        Volatile.Read(ref _current).Maintenance is { IsOpen: false } gate ? gate.Holds(org, path, _clock.GetUtcNow()) : null;
 
     /// <summary>What is answered to a certificate authority's challenge; null when none is known.</summary>
     internal string? ChallengeOf(ReadOnlySpan<char> host, ReadOnlySpan<char> token) => Volatile.Read(ref _current).ChallengeOf(host, token);
-
-    /// <summary>Whether any route has a host.</summary>
-    internal bool Knows(ReadOnlySpan<char> host) => Volatile.Read(ref _current).Knows(host);
 
     private ApplyOutcome ApplyOne(RouteTable table)
     {
@@ -200,8 +198,9 @@ public sealed partial class EdgeTable
             Volatile.Write(ref _current, new Snapshot(table, digest, routes, targets));
             making.End();
             // After the table serves: those who waited go by it.
-            foreach (var hold in making.Holds)
-                hold.Value.Apply(table.Holds.FirstOrDefault(h => (h.Org, h.Project, h.Environment) == (hold.Key.Org, hold.Key.Project, hold.Key.Environment))?.Hold);
+            var holds = table.Holds.DistinctBy(ServiceName.Of).ToDictionary(ServiceName.Of, h => h.Hold);
+            foreach (var (service, gate) in _holds.All)
+                gate.Apply(holds.GetValueOrDefault(service));
             foreach (var target in before.Where(t => !targets.Contains(t)))
             {
                 target.Retire();
@@ -228,7 +227,7 @@ public sealed partial class EdgeTable
 
         return new RouteState(
             route, Backend(route.Deployment, 0, route.Targets), [.. route.Split.Select(s => Backend(s.Deployment, s.Percent, s.Targets))],
-            service, making.HoldOf(name), making.Rates.Of(route.Org, route.Project, route.Environment, policy.Rates));
+            service, making.Holds.Of(name), making.Rates.Of(route.Org, route.Project, route.Environment, policy.Rates));
     }
 
     private TargetState StateOf(Target target, BreakerPolicy policy, ServiceState service, HashSet<TargetState> targets)
@@ -295,20 +294,11 @@ public sealed partial class EdgeTable
 
     /// <summary>What one table needs while it is made ready.</summary>
     private sealed record Making(
-        Kept<ServiceName, HoldGate>.Naming HoldNames, Kept<ServiceKey, ServiceState>.Naming Services, RateLimiters.Naming Rates, HashSet<TargetState> Targets)
+        Kept<ServiceName, HoldGate>.Naming Holds, Kept<ServiceKey, ServiceState>.Naming Services, RateLimiters.Naming Rates, HashSet<TargetState> Targets)
     {
-        public Dictionary<ServiceName, HoldGate> Holds { get; } = [];
-
-        public HoldGate HoldOf(ServiceName name)
-        {
-            if (!Holds.TryGetValue(name, out var hold))
-                Holds.Add(name, hold = HoldNames.Of(name));
-            return hold;
-        }
-
         public void End()
         {
-            HoldNames.End();
+            Holds.End();
             Services.End();
             Rates.End();
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Groundcrew.Edge.Tests.Conformance;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -306,20 +307,7 @@ public sealed class AdmissionTests : IAsyncLifetime
         return await _edge.Client.SendAsync(request, Stop);
     }
 
-    /// <summary>Waits for an access record with an outcome.</summary>
-    private async Task<JsonElement> RecordedAsync(string outcome)
-    {
-        var found = default(JsonElement);
-        await Eventually.TrueAsync(async () =>
-        {
-            if (!File.Exists(_folder["access.log"]))
-                return false;
-            var lines = (await File.ReadAllTextAsync(_folder["access.log"], Stop)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            found = lines.Select(l => JsonDocument.Parse(l).RootElement).FirstOrDefault(r => r.GetProperty("outcome").GetString() == outcome);
-            return found.ValueKind == JsonValueKind.Object;
-        }, $"a record with the outcome {outcome}");
-        return found;
-    }
+    private Task<JsonElement> RecordedAsync(string outcome) => AccessFile.WithOutcomeAsync(_folder.Path, outcome);
 
     /// <summary>A body whose length is not said beforehand.</summary>
     private sealed class Unsaid(int length) : HttpContent

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 
@@ -16,6 +17,13 @@ public sealed class HeaderTests
 
         Assert.Equal(["Host", "Kept"], headers.Keys.Order());
     }
+
+    [Fact]
+    public void Both_paths_know_the_same_fields_that_only_the_edge_may_set() => Assert.All(ClientHeaders.Untrusted, name =>
+    {
+        Assert.Equal(FieldKind.Untrusted, HeadField.KindOf(Encoding.ASCII.GetBytes(name)));
+        Assert.Equal(FieldKind.Untrusted, HeadField.KindOf(Encoding.ASCII.GetBytes(name.ToLowerInvariant())));
+    });
 
     [Theory]
     [InlineData("host")]

@@ -51,7 +51,7 @@ internal readonly struct AccessRecord(Exchange exchange, DateTimeOffset time, Ti
         if (_bytes is { } bytes)
             json.WriteNumber("bytes"u8, bytes);
         if (_client is not null)
-            json.WriteString("client"u8, ClientHeaders.Text(_client));
+            json.WriteString("client"u8, _client.ToString());
         if (_route is not null)
             WriteRoute(json, _route.Route);
         if (_instance is { } instance)

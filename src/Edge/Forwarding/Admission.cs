@@ -43,7 +43,7 @@ internal sealed class Admission(EdgeTable table, EdgeOptions options, EdgeMeters
     {
         if (_trusted is null || exchange.Remote is not { } remote || !_trusted.Contains(remote))
         {
-            exchange.ForwardedFor = exchange.Remote is { } address ? ClientHeaders.Text(address) : null;
+            exchange.ForwardedFor = exchange.Remote?.ToString();
             return;
         }
         // One of the two headers, never the other when it lacks: a proxy that writes the one passes the client's other through.
@@ -62,7 +62,7 @@ internal sealed class Admission(EdgeTable table, EdgeOptions options, EdgeMeters
 
     private Answer? Refusal(Exchange exchange, RouteState route)
     {
-        if (route.Networks is { } networks && !networks.Admits(exchange.Client))
+        if (!route.Networks.IsOpen && !route.Networks.Admits(exchange.Client))
             return Refused(exchange, Outcome.Denied, StatusCodes.Status403Forbidden, "denied", "This network may not come in.");
         if (table.MaintenanceOf(route.Route.Org, exchange.Path) is { } maintenance)
             return MaintenanceAnswerOf(exchange, maintenance);

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Net;
 
 namespace Groundcrew.Edge;
 
@@ -37,9 +36,6 @@ internal static class ClientHeaders
         Random.Shared.NextBytes(bytes[6..]);
         Convert.TryToHexStringLower(bytes, digits, out _);
     });
-
-    /// <summary>An address as people write it.</summary>
-    public static string Text(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4().ToString() : address.ToString();
 
     /// <summary>
     /// Whether a field that <c>Connection</c> names as meant for this hop only (RFC 9110, section 7.6.1) is kept all the

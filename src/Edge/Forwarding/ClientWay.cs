@@ -11,7 +11,7 @@ internal static class ClientWay
     /// <summary>The value of <c>Forwarded</c> (RFC 7239); an address of IPv6 and a host stand in quotes.</summary>
     public static string Forwarded(Exchange exchange)
     {
-        var client = exchange.Client is { } address ? ClientHeaders.Text(address) : "unknown";
+        var client = exchange.Client?.ToString() ?? "unknown";
         if (client.Contains(':', StringComparison.Ordinal))
             client = $"\"[{client}]\"";
         return $"for={client};host=\"{exchange.Host}\";proto={Proto(exchange)}";

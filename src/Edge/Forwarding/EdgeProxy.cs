@@ -51,7 +51,6 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
             await ExplainAsync(exchange);
             return;
         }
-        exchange.ServiceTrial = trial;
         service.Retries.Deposit(now);
         try
         {
@@ -59,7 +58,7 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         }
         finally
         {
-            JudgeService(service, exchange);
+            JudgeService(service, trial, exchange);
         }
     }
 
@@ -113,15 +112,15 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
     /// What the end of a request says of the service as a whole: any answer, even that something behind it is out of
     /// order, shows that it is there. One instance that fails says nothing while another answers.
     /// </summary>
-    private void JudgeService(ServiceState service, Exchange exchange)
+    private void JudgeService(ServiceState service, long trial, Exchange exchange)
     {
         var now = clock.GetTimestamp();
         if (exchange.Outcome.IsTargets())
-            service.Breaker.Failed(now, exchange.ServiceTrial);
+            service.Breaker.Failed(now, trial);
         else if (exchange.Outcome == Outcome.Served)
-            service.Breaker.Succeeded(now, exchange.ServiceTrial);
+            service.Breaker.Succeeded(now, trial);
         else
-            service.Breaker.TrialLeft(now, exchange.ServiceTrial);
+            service.Breaker.TrialLeft(now, trial);
     }
 
     private bool MayOfferAgain(Exchange exchange) =>

@@ -24,7 +24,7 @@ internal abstract class Exchange
     /// <summary>Path and query as they came, for a redirect.</summary>
     public abstract string PathAndQuery { get; }
 
-    /// <summary>Whose connection it is; null for a Unix socket.</summary>
+    /// <summary>Whose connection it is, as a plain address (<see cref="AddressText.Plain"/>); null for a Unix socket.</summary>
     public abstract IPAddress? Remote { get; }
 
     public abstract bool IsTls { get; }
@@ -59,10 +59,8 @@ internal abstract class Exchange
 
     public int Attempts { get; private set; }
 
-    /// <summary>The trials that the breakers of target and service gave; 0 for none.</summary>
+    /// <summary>The trial that the target's breaker gave; 0 for none.</summary>
     public long Trial { get; private set; }
-
-    public long ServiceTrial { get; set; }
 
     /// <summary>The limit on requests in flight that counts it; null for none.</summary>
     public ConcurrencyGate? Entered { get; set; }
@@ -125,7 +123,7 @@ internal abstract class Exchange
     {
         (StartedAt, SentAt, AnsweredAt, Attempts) = (now, 0, 0, 0);
         (Route, Backend, Target, Client, WasUpgraded, Outcome) = (null, null, null, Remote, false, Outcome.Served);
-        (Trial, ServiceTrial, Entered, LimitedBy, IsSecure) = (0, 0, null, null, IsTls);
+        (Trial, Entered, LimitedBy, IsSecure) = (0, null, null, IsTls);
         if (_tried.Length > 0)
             _tried = [];
     }

@@ -13,6 +13,9 @@ internal static class AddressText
     private const int MaxLength = 45;
     private static readonly SearchValues<char> Characters = SearchValues.Create("0123456789abcdefABCDEF:.");
 
+    /// <summary>The address itself: one of IPv4 that came on a socket of IPv6 is one of IPv4.</summary>
+    public static IPAddress? Plain(IPAddress? address) => address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+
     /// <summary>An address without port, brackets or zone; null for anything else.</summary>
     public static IPAddress? Parse(ReadOnlySpan<char> text)
     {

@@ -28,7 +28,7 @@ internal readonly record struct ClientAddress(IPAddress? Address, string? Forwar
 
     private static ClientAddress Walk(IPAddress? remote, StringValues values, AddressSet trusted, Func<ReadOnlySpan<char>, IPAddress?> read)
     {
-        var client = Plain(remote);
+        var client = AddressText.Plain(remote);
         if (client is null || values.Count == 0 || !trusted.Contains(client))
             return new ClientAddress(client, client?.ToString());
         var chain = new List<IPAddress> { client };
@@ -57,12 +57,10 @@ internal readonly record struct ClientAddress(IPAddress? Address, string? Forwar
                 continue;
             if (chain.Count > MostHops || read(entry) is not { } address)
                 return false;
-            chain.Add(Plain(address)!);
+            chain.Add(AddressText.Plain(address)!);
             if (!trusted.Contains(address))
                 return false;
         }
         return true;
     }
-
-    private static IPAddress? Plain(IPAddress? address) => address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
 }

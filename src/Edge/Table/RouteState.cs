@@ -14,7 +14,7 @@ internal sealed class RouteState
         (Route, Main, _split, Service, Hold, Rates) = (route, main, split, service, hold, rates);
         Policy = route.Policy ?? RoutePolicy.Default;
         Identity = new HeaderRules(Policy.StripHeaders);
-        Networks = Policy.Allow.Count + Policy.Deny.Count == 0 ? null : new NetworkGate(AddressSet.Parse(Policy.Allow, "allow", new ProblemList()), AddressSet.Parse(Policy.Deny, "deny", new ProblemList()));
+        Networks = new NetworkGate(AddressSet.Parse(Policy.Allow, "allow", new ProblemList()), AddressSet.Parse(Policy.Deny, "deny", new ProblemList()));
         Forwarding = ConfigOf(Policy, Policy.Time.Idle);
         Upgrading = ConfigOf(Policy, Policy.Time.Upgraded);
     }
@@ -32,8 +32,7 @@ internal sealed class RouteState
     /// <summary>Which headers say who somebody is, so that only the inside may set them.</summary>
     public HeaderRules Identity { get; }
 
-    /// <summary>Null when all may come in.</summary>
-    public NetworkGate? Networks { get; }
+    public NetworkGate Networks { get; }
 
     /// <summary>The deployment of the route itself.</summary>
     public BackendState Main { get; }

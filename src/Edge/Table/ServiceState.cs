@@ -4,6 +4,8 @@ namespace Groundcrew.Edge;
 internal readonly record struct ServiceName(string Org, string Project, string Environment)
 {
     public static ServiceName Of(Route route) => new(route.Org, route.Project, route.Environment);
+
+    public static ServiceName Of(ServiceHold hold) => new(hold.Org, hold.Project, hold.Environment);
 }
 
 /// <summary>What a service's state depends on: with another setting it begins anew.</summary>

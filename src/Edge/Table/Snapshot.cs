@@ -52,9 +52,6 @@ internal sealed class Snapshot
         return null;
     }
 
-    /// <summary>Whether any route has the host.</summary>
-    public bool Knows(ReadOnlySpan<char> host) => _byHost.ContainsKey(host);
-
     /// <summary>A prefix ends where a segment does.</summary>
     private static bool IsBelow(string path, string prefix) =>
         prefix.Length == 1

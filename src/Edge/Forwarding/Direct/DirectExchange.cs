@@ -65,8 +65,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         (_connection, _table, _clock, _date) = (connection, table, clock, date);
         (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
         _open = connection.Features.Get<OpenConnection>();
-        // As people write it: an IPv4 address stays one on a socket of IPv6, and its text is made once.
-        Remote = (connection.RemoteEndPoint as IPEndPoint)?.Address is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : (connection.RemoteEndPoint as IPEndPoint)?.Address;
+        Remote = AddressText.Plain((connection.RemoteEndPoint as IPEndPoint)?.Address);
         IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
         _onLeft = connection.ConnectionClosed.UnsafeRegister(static state => ((DirectExchange)state!).ClientHasLeft(), this);

@@ -26,6 +26,7 @@ internal sealed class FullExchange : Exchange
     {
         (_context, _forwarder, _upstream, _clock) = (context, forwarder, upstream, clock);
         _crossing = new Crossing(this);
+        Remote = AddressText.Plain(context.Connection.RemoteIpAddress);
         Begin(clock.GetTimestamp());
         RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), clock);
     }
@@ -38,7 +39,7 @@ internal sealed class FullExchange : Exchange
 
     public override string PathAndQuery => RequestTarget.Of(_context) ?? $"{_context.Request.Path}{_context.Request.QueryString}";
 
-    public override IPAddress? Remote => _context.Connection.RemoteIpAddress;
+    public override IPAddress? Remote { get; }
 
     public override bool IsTls => _context.Request.IsHttps;
 
