@@ -16,8 +16,8 @@ public sealed record RouteTable(long Generation, Guid Platform, IReadOnlyList<Ro
     /// <summary>Times of maintenance, of an organization or of all.</summary>
     public IReadOnlyList<Maintenance> Maintenance { get; init; } = [];
 
-    /// <summary>Answers that prove to a certificate authority that a host is ours (RFC 8555, section 8.3).</summary>
-    public IReadOnlyList<HttpChallenge> Challenges { get; init; } = [];
+    /// <summary>Answers that prove to a certificate authority that a host is ours.</summary>
+    public IReadOnlyList<ChallengeAnswer> Challenges { get; init; } = [];
 }
 
 /// <summary>
@@ -69,8 +69,11 @@ public sealed record Share(string Deployment, int Percent, IReadOnlyList<Target>
 /// <param name="Region">The region's code.</param>
 public sealed record Target(Guid InstanceId, string Address, string Region);
 
-/// <summary>What is answered at <c>/.well-known/acme-challenge/TOKEN</c> of a host.</summary>
+/// <summary>
+/// What is answered to a certificate authority that looks whether a host is ours: at
+/// <c>/.well-known/acme-challenge/TOKEN</c> (RFC 8555, section 8.3), and in a handshake of <c>acme-tls/1</c> (RFC 8737).
+/// </summary>
 /// <param name="Host">The host.</param>
 /// <param name="Token">The token.</param>
 /// <param name="Answer">The key authorization.</param>
-public sealed record HttpChallenge(string Host, string Token, string Answer);
+public sealed record ChallengeAnswer(string Host, string Token, string Answer);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Groundcrew.Bedrock;
 
 namespace Groundcrew.Fleet;
 
@@ -74,3 +75,20 @@ public sealed record LinkReports(IReadOnlyList<TaskReport> Reports);
 /// </summary>
 /// <param name="InstanceId">The instance.</param>
 public sealed record SecretsQuestion(Guid InstanceId);
+
+/// <summary>
+/// <c>POST /link/v1/nodes/{id}/certificates</c>: an edge asks for certificates that it was named and has not. The answer
+/// is a list of <see cref="CertificateMaterial"/>; one that is not there any more is left out of it.
+/// </summary>
+/// <param name="Ids">Which ones, at most <see cref="MaxIds"/>.</param>
+public sealed record CertificatesQuestion(IReadOnlyList<Guid> Ids)
+{
+    /// <summary>How many may be asked for at once.</summary>
+    public const int MaxIds = 100;
+}
+
+/// <summary>A certificate with its key, on its way to an edge.</summary>
+/// <param name="Id">The certificate.</param>
+/// <param name="Chain">PEM: the certificate and those above it.</param>
+/// <param name="Key">PEM: its private key. Written into the answer opened, and nowhere else.</param>
+public sealed record CertificateMaterial(Guid Id, string Chain, Secret Key);

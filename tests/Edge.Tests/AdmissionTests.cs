@@ -280,7 +280,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     [Fact]
     public async Task A_challenge_is_answered_whether_or_not_the_host_has_a_route()
     {
-        Apply(t => t with { Challenges = [new HttpChallenge("new.example.org", "tok", "tok.thumb")] });
+        Apply(t => t with { Challenges = [new ChallengeAnswer("new.example.org", "tok", "tok.thumb")] });
         Assert.Equal((HttpStatusCode.OK, "tok.thumb"), await _edge.GetAsync("new.example.org", "/.well-known/acme-challenge/tok"));
         Assert.Equal(HttpStatusCode.NotFound, (await _edge.GetAsync("new.example.org", "/.well-known/acme-challenge/other")).Status);
     }
