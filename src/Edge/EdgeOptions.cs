@@ -20,8 +20,8 @@ public sealed record EdgeOptions
     /// <summary>What <c>Retry-After</c> says when a route has no instance.</summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How many access records may wait to be written; further ones are dropped and counted.</summary>
-    public int AccessLogCapacity { get; init; } = 16_384;
+    /// <summary>How many bytes of access records may wait to be written; further records are dropped and counted.</summary>
+    public int AccessLogBuffer { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>The size in bytes at which the access log is rotated.</summary>
     public long AccessLogMaxBytes { get; init; } = 16 * 1024 * 1024;

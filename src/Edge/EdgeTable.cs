@@ -88,7 +88,7 @@ public sealed partial class EdgeTable
     /// </summary>
     internal bool TryClaim(Exchange exchange)
     {
-        var now = _clock.GetTimestamp();
+        var now = exchange.Now;
         while (true)
         {
             if (Find(exchange) is not { } route)
@@ -111,7 +111,7 @@ public sealed partial class EdgeTable
     }
 
     /// <summary>Finds the route of a request and notes it there; null when there is none.</summary>
-    internal RouteState? Find(Exchange exchange) => exchange.Route = Volatile.Read(ref _current).Find(exchange);
+    internal RouteState? Find(Exchange exchange) => exchange.FindRoute(Volatile.Read(ref _current));
 
     /// <summary>Closes connections to targets that rested too long, or that the target closed.</summary>
     internal void Sweep(TimeSpan restAtMost)

@@ -51,9 +51,9 @@ public sealed class AccessLogTests : IDisposable
     public async Task Records_that_find_no_place_are_dropped_and_counted()
     {
         var metrics = new MetricRegistry();
-        using var log = new AccessLog(new EdgeOptions { StateFolder = _folder.Path, AccessLogCapacity = 3 }, metrics, new SeenSignals(), TimeProvider.System);
+        using var log = new AccessLog(new EdgeOptions { StateFolder = _folder.Path, AccessLogBuffer = 3 * Line("id-0").Length }, metrics, new SeenSignals(), TimeProvider.System);
         for (var i = 0; i < 10; i++)
-            log.Add(Record($"id-{i}"));
+            log.Add(Line($"id-{i}"));
         Assert.Contains("groundcrew_edge_access_records_dropped_total 7", metrics.WriteText(), StringComparison.Ordinal);
 
         await log.StartAsync(Stop);
@@ -70,14 +70,14 @@ public sealed class AccessLogTests : IDisposable
         Directory.CreateDirectory(_folder["access.log"]);
         using var log = new AccessLog(new EdgeOptions { StateFolder = _folder.Path }, metrics, signals, TimeProvider.System);
         await log.StartAsync(Stop);
-        log.Add(Record("id-1"));
+        log.Add(Line("id-1"));
         await Eventually.TrueAsync(() => log.Failure is not null, "the failure");
-        log.Add(Record("id-2"));
+        log.Add(Line("id-2"));
         await Eventually.TrueAsync(() => metrics.WriteText().Contains("dropped_total 2", StringComparison.Ordinal), "both are counted");
         Assert.Equal("edge-access-log-failed", Assert.Single(signals.All).Kind);
 
         Directory.Delete(_folder["access.log"]);
-        log.Add(Record("id-3"));
+        log.Add(Line("id-3"));
         await log.StopAsync(Stop);
         Assert.Contains("id-3", Assert.Single(File.ReadAllLines(_folder["access.log"])), StringComparison.Ordinal);
         Assert.Null(log.Failure);
@@ -92,7 +92,7 @@ public sealed class AccessLogTests : IDisposable
         for (var i = 0; i < 30; i++)
         {
             var id = $"id-{i:00}";
-            log.Add(Record(id));
+            log.Add(Line(id));
             await Eventually.TrueAsync(() => File.Exists(_folder["access.log"]) && File.ReadAllText(_folder["access.log"]).Contains(id, StringComparison.Ordinal), id);
         }
         await log.StopAsync(Stop);
@@ -103,6 +103,12 @@ public sealed class AccessLogTests : IDisposable
         Assert.All(files, f => Assert.Equal(DurableFiles.Private, File.GetUnixFileMode(f)));
     }
 
-    private static AccessRecord Record(string id) =>
-        new(new FakeExchange("a.example") { RequestId = id }, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(1), null, 200);
+    private static byte[] Line(string id)
+    {
+        var line = new BytesOut(256);
+        AccessRecord.Write(ref line, new FakeExchange("a.example") { RequestId = id }, TimeSpan.FromMilliseconds(1), null, 200);
+        var written = line.Written.ToArray();
+        line.Dispose();
+        return written;
+    }
 }

@@ -78,7 +78,7 @@ internal sealed class Admission(EdgeTable table, EdgeOptions options, EdgeMeters
 
     private bool TryTake(Exchange exchange, RouteState route, RateLimiter rate, out RateVerdict verdict)
     {
-        var now = clock.GetTimestamp();
+        var now = exchange.Now;
         if (rate.Limit.By == RateKey.Route)
             return rate.TryTake(now, out verdict);
         var value = rate.Limit.By switch
@@ -120,6 +120,13 @@ internal sealed class Admission(EdgeTable table, EdgeOptions options, EdgeMeters
     }
 
     private async ValueTask<Answer?> WaitAsync(Exchange exchange, RouteState route)
+    {
+        var refusal = await WaitForTurnAsync(exchange, route);
+        exchange.Look(clock);
+        return refusal;
+    }
+
+    private static async ValueTask<Answer?> WaitForTurnAsync(Exchange exchange, RouteState route)
     {
         var hold = route.Hold.Current;
         switch (await route.Hold.PassAsync(exchange.Left))

@@ -22,14 +22,14 @@ internal static class ClientHeaders
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     /// <summary>The client's own request id when it is bounded and harmless, otherwise a new one.</summary>
-    public static string RequestIdOf(string? given, TimeProvider clock) =>
-        given is { Length: > 0 and <= MaxRequestIdLength } && !given.AsSpan().ContainsAnyExcept(RequestIdCharacters) ? given : NewRequestId(clock);
+    public static string RequestIdOf(string? given, DateTimeOffset now) =>
+        given is { Length: > 0 and <= MaxRequestIdLength } && !given.AsSpan().ContainsAnyExcept(RequestIdCharacters) ? given : NewRequestId(now);
 
     /// <summary>
     /// 32 hexadecimal digits that sort by time: 48 bits of milliseconds and 80 of chance, as a UUIDv7 has them. It names a
     /// request and guards nothing, so it costs no call of the system.
     /// </summary>
-    private static string NewRequestId(TimeProvider clock) => string.Create(32, clock.GetUtcNow().ToUnixTimeMilliseconds(), static (digits, now) =>
+    private static string NewRequestId(DateTimeOffset time) => string.Create(32, time.ToUnixTimeMilliseconds(), static (digits, now) =>
     {
         Span<byte> bytes = stackalloc byte[16];
         BinaryPrimitives.WriteInt64BigEndian(bytes, now << 16);

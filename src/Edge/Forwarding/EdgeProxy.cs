@@ -20,9 +20,26 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         try
         {
             if (await admission.AdmitAsync(exchange) is { } refusal)
+            {
                 await exchange.AnswerAsync(refusal);
-            else
-                await OfferAsync(exchange);
+                return;
+            }
+            // One target after another, as far as that cannot do a thing twice.
+            for (var isOffered = IsLetIn(exchange); isOffered && table.TryClaim(exchange); isOffered = MayOfferAgain(exchange))
+            {
+                try
+                {
+                    exchange.Outcome = await exchange.SendAsync();
+                }
+                finally
+                {
+                    exchange.Look(clock);
+                    Judge(exchange);
+                    exchange.Release();
+                }
+            }
+            if (IsUnanswered(exchange))
+                await ExplainAsync(exchange);
         }
         catch (OperationCanceledException) when (exchange.Left.IsCancellationRequested)
         {
@@ -30,71 +47,44 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         }
         finally
         {
+            exchange.Look(clock);
+            JudgeService(exchange);
             Admission.Leave(exchange);
             meters.Ended();
             Record(exchange);
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask OfferAsync(Exchange exchange)
+    /// <summary>Whether its service takes requests at all, which counts it there.</summary>
+    private static bool IsLetIn(Exchange exchange)
     {
         if (exchange.Route?.Service is not { } service)
-        {
-            await ExplainAsync(exchange);
-            return;
-        }
-        var now = clock.GetTimestamp();
-        if (!service.Breaker.TryEnter(now, out var trial))
+            return false;
+        if (!service.Breaker.TryEnter(exchange.Now, out var trial))
         {
             exchange.Outcome = Outcome.BreakerOpen;
-            await ExplainAsync(exchange);
-            return;
+            return false;
         }
-        service.Retries.Deposit(now);
-        try
-        {
-            await OfferToTargetsAsync(exchange);
-        }
-        finally
-        {
-            JudgeService(service, trial, exchange);
-        }
+        (exchange.LetInBy, exchange.ServiceTrial) = (service.Breaker, trial);
+        service.Retries.Deposit(exchange.Now);
+        return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask OfferToTargetsAsync(Exchange exchange)
+    /// <summary>Whether the client is there and still waits for an answer.</summary>
+    private static bool IsUnanswered(Exchange exchange)
     {
-        while (table.TryClaim(exchange))
-        {
-            try
-            {
-                exchange.Outcome = await exchange.SendAsync();
-            }
-            finally
-            {
-                Judge(exchange);
-                exchange.Release();
-            }
-            if (exchange.Outcome == Outcome.Served || exchange.HasStarted)
-                return;
-            if (exchange.Left.IsCancellationRequested)
-            {
-                exchange.Outcome = Outcome.ClientLeft;
-                return;
-            }
-            if (!MayOfferAgain(exchange))
-                break;
-            exchange.Exclude();
-            meters.CountRetry();
-        }
-        await ExplainAsync(exchange);
+        if (exchange.HasStarted || (exchange.Attempts > 0 && exchange.Outcome == Outcome.Served))
+            return false;
+        if (exchange.Attempts == 0 || !exchange.Left.IsCancellationRequested)
+            return true;
+        exchange.Outcome = Outcome.ClientLeft;
+        return false;
     }
 
     /// <summary>What the outcome of one attempt says of the health of the target.</summary>
     private void Judge(Exchange exchange)
     {
-        var (target, now) = (exchange.Target!.Breaker, clock.GetTimestamp());
+        var (target, now) = (exchange.Target!.Breaker, exchange.Now);
         if (exchange.Outcome.IsTargets())
         {
             if (target.Failed(now, exchange.Trial))
@@ -112,21 +102,31 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
     /// What the end of a request says of the service as a whole: any answer, even that something behind it is out of
     /// order, shows that it is there. One instance that fails says nothing while another answers.
     /// </summary>
-    private void JudgeService(ServiceState service, long trial, Exchange exchange)
+    private static void JudgeService(Exchange exchange)
     {
-        var now = clock.GetTimestamp();
+        if (exchange.LetInBy is not { } breaker)
+            return;
         if (exchange.Outcome.IsTargets())
-            service.Breaker.Failed(now, trial);
+            breaker.Failed(exchange.Now, exchange.ServiceTrial);
         else if (exchange.Outcome == Outcome.Served)
-            service.Breaker.Succeeded(now, trial);
+            breaker.Succeeded(exchange.Now, exchange.ServiceTrial);
         else
-            service.Breaker.TrialLeft(now, trial);
+            breaker.TrialLeft(exchange.Now, exchange.ServiceTrial);
     }
 
-    private bool MayOfferAgain(Exchange exchange) =>
-        exchange.Attempts < exchange.Route!.Policy.Retry.Attempts
-        && (exchange.Outcome == Outcome.TargetUnreachable || (exchange.Outcome == Outcome.TargetNoAnswer && exchange.IsHarmlessTwice))
-        && exchange.Route.Service.Retries.TryWithdraw(clock.GetTimestamp());
+    /// <summary>Whether another target may try: it is then counted, and not the one that failed.</summary>
+    private bool MayOfferAgain(Exchange exchange)
+    {
+        if (exchange.HasStarted || exchange.Left.IsCancellationRequested || exchange.Attempts >= exchange.Route!.Policy.Retry.Attempts)
+            return false;
+        if (exchange.Outcome != Outcome.TargetUnreachable && (exchange.Outcome != Outcome.TargetNoAnswer || !exchange.IsHarmlessTwice))
+            return false;
+        if (!exchange.Route.Service.Retries.TryWithdraw(exchange.Now))
+            return false;
+        exchange.Exclude();
+        meters.CountRetry();
+        return true;
+    }
 
     /// <summary>Nothing was sent to the client yet: it hears why not.</summary>
     private ValueTask ExplainAsync(Exchange exchange)
@@ -150,13 +150,16 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
 
     private void Record(Exchange exchange)
     {
-        var took = clock.GetElapsedTime(exchange.StartedAt);
+        var took = clock.GetElapsedTime(exchange.StartedAt, exchange.Now);
         var status = exchange.Outcome == Outcome.ClientLeft ? StatusCodes.Status499ClientClosedRequest : exchange.Status;
         if (exchange.Route is { } route)
             (exchange.Backend ?? route.Main).Count(status, exchange.Outcome, exchange.WasUpgraded ? null : took.TotalSeconds);
         else
             meters.CountNoRoute();
-        log.Add(new AccessRecord(exchange, clock.GetUtcNow() - took, took, UpstreamTime(exchange), status));
+        var line = new BytesOut(1024);
+        AccessRecord.Write(ref line, exchange, took, UpstreamTime(exchange), status);
+        log.Add(line.Written.Span);
+        line.Dispose();
     }
 
     private TimeSpan? UpstreamTime(Exchange exchange) =>

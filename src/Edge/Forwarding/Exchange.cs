@@ -11,6 +11,7 @@ namespace Groundcrew.Edge;
 internal abstract class Exchange
 {
     private TargetState?[] _tried = [];
+    private Snapshot? _table;
 
     /// <summary>The request's method, in upper case as it came.</summary>
     public abstract string Method { get; }
@@ -49,7 +50,7 @@ internal abstract class Exchange
 
     public string RequestId { get; set; } = "";
 
-    public RouteState? Route { get; set; }
+    public RouteState? Route { get; private set; }
 
     /// <summary>The deployment that was drawn for it, of those of the route.</summary>
     public BackendState? Backend { get; set; }
@@ -68,6 +69,11 @@ internal abstract class Exchange
     /// <summary>The limit that turned it away; null for none.</summary>
     public string? LimitedBy { get; set; }
 
+    /// <summary>The breaker of its service that let it in, and the trial that it gave; null before.</summary>
+    public Breaker? LetInBy { get; set; }
+
+    public long ServiceTrial { get; set; }
+
     /// <summary>Whether the client's side is TLS, here or at a trusted proxy in front.</summary>
     public bool IsSecure { get; set; }
 
@@ -76,8 +82,14 @@ internal abstract class Exchange
 
     public Outcome Outcome { get; set; }
 
+    /// <summary>The clock's timestamp as it was read last: what follows each other without a wait happens at the same time.</summary>
+    public long Now { get; private set; }
+
     /// <summary>When it began, as a timestamp of the clock.</summary>
     public long StartedAt { get; private set; }
+
+    /// <summary>The same by the wall clock.</summary>
+    public DateTimeOffset StartedTime { get; private set; }
 
     /// <summary>When the target that answered was given the request, and when the head of its answer came; 0 before.</summary>
     public long SentAt { get; protected set; }
@@ -118,15 +130,32 @@ internal abstract class Exchange
     /// <summary>Sends an answer of the edge's own.</summary>
     public abstract ValueTask AnswerAsync(Answer answer);
 
-    /// <summary>Begins, or begins anew with the next request of a connection.</summary>
-    protected void Begin(long now)
+    /// <summary>Reads the clock.</summary>
+    public long Look(TimeProvider clock) => Now = clock.GetTimestamp();
+
+    /// <summary>
+    /// Finds its route in the table that serves, and notes it; null when there is none. Asked again, it looks again only
+    /// when another table serves.
+    /// </summary>
+    public RouteState? FindRoute(Snapshot table)
     {
-        (StartedAt, SentAt, AnsweredAt, Attempts) = (now, 0, 0, 0);
-        (Route, Backend, Target, Client, WasUpgraded, Outcome) = (null, null, null, Remote, false, Outcome.Served);
-        (Trial, Entered, LimitedBy, IsSecure) = (0, null, null, IsTls);
+        if (!ReferenceEquals(_table, table))
+            (_table, Route) = (table, table.Find(this));
+        return Route;
+    }
+
+    /// <summary>Begins, or begins anew with the next request of a connection.</summary>
+    protected void Begin(TimeProvider clock)
+    {
+        (StartedAt, StartedTime, SentAt, AnsweredAt, Attempts) = (Look(clock), clock.GetUtcNow(), 0, 0, 0);
+        (Backend, Target, Client, WasUpgraded, Outcome) = (null, null, Remote, false, Outcome.Served);
+        (Trial, LetInBy, ServiceTrial, Entered, LimitedBy, IsSecure) = (0, null, 0, null, null, IsTls);
         if (_tried.Length > 0)
             _tried = [];
     }
+
+    /// <summary>It is another request now, which may have another route.</summary>
+    protected void ForgetRoute() => (_table, Route) = (null, null);
 
     /// <summary>A target was claimed for it.</summary>
     /// <param name="target">The target.</param>

@@ -7,6 +7,9 @@ internal sealed class BackendState(string deployment, int percent, Balance balan
 
     public string Deployment => deployment;
 
+    /// <summary>What an access record says of it.</summary>
+    public byte[] InLog { get; } = AccessRecord.Member("deployment", deployment);
+
     /// <summary>Its share of the route's traffic; of the route's own deployment 0: it takes what is left.</summary>
     public int Percent => percent;
 

@@ -15,6 +15,8 @@ internal sealed class RouteState
         Policy = route.Policy ?? RoutePolicy.Default;
         Identity = new HeaderRules(Policy.StripHeaders);
         Networks = new NetworkGate(AddressSet.Parse(Policy.Allow, "allow", new ProblemList()), AddressSet.Parse(Policy.Deny, "deny", new ProblemList()));
+        InLog = [.. AccessRecord.Member("org", route.Org), .. AccessRecord.Member("project", route.Project),
+            .. AccessRecord.Member("route", route.Path == "/" ? route.Host : route.Host + route.Path)];
         Forwarding = ConfigOf(Policy, Policy.Time.Idle);
         Upgrading = ConfigOf(Policy, Policy.Time.Upgraded);
     }
@@ -28,6 +30,9 @@ internal sealed class RouteState
     public HoldGate Hold { get; }
 
     public RateLimiter[] Rates { get; }
+
+    /// <summary>What an access record says of it.</summary>
+    public byte[] InLog { get; }
 
     /// <summary>Which headers say who somebody is, so that only the inside may set them.</summary>
     public HeaderRules Identity { get; }

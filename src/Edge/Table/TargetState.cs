@@ -21,6 +21,9 @@ internal sealed class TargetState(Target target, BreakerPolicy policy, Nudge cha
 
     public string Address { get; } = target.Address;
 
+    /// <summary>What an access record says of it.</summary>
+    public byte[] InLog { get; } = AccessRecord.Member("instance", target.InstanceId.ToString());
+
     /// <summary>What the forwarder puts before a path.</summary>
     public string Prefix { get; } = "http://" + target.Address;
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text;
 
 namespace Groundcrew.Edge;
@@ -19,7 +20,7 @@ internal struct BytesOut(int size) : IDisposable
     }
 
     /// <summary>Text whose characters are bytes.</summary>
-    public void Write(string text)
+    public void Write(ReadOnlySpan<char> text)
     {
         Need(text.Length);
         _count += Encoding.Latin1.GetBytes(text, _bytes.AsSpan(_count));
@@ -29,6 +30,14 @@ internal struct BytesOut(int size) : IDisposable
     {
         Need(20);
         number.TryFormat(_bytes.AsSpan(_count), out var length);
+        _count += length;
+    }
+
+    /// <summary>In UTC, as RFC 3339 has it, to the tenth of a microsecond.</summary>
+    public void Write(DateTimeOffset time)
+    {
+        Need(28);
+        Utf8Formatter.TryFormat(time.UtcDateTime, _bytes.AsSpan(_count), out var length, 'O');
         _count += length;
     }
 

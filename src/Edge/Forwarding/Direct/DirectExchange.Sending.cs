@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace Groundcrew.Edge;
@@ -18,49 +19,74 @@ internal sealed partial class DirectExchange
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<Outcome> SendAsync()
     {
-        // A target may close a connection that rests just when a request comes on it: that says nothing of the target.
-        var isHarmless = IsHarmlessTwice;
-        while (Target!.Pool.Take(_clock, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero) is { } rested)
+        while (true)
         {
-            var outcome = await SendAsync(rested);
-            if (outcome != Outcome.TargetNoAnswer || !isHarmless || _wasHeard)
+            var rested = Rested();
+            if ((rested ?? await OpenAsync()) is not { } connection)
+                return Outcome.TargetUnreachable;
+            Outcome outcome;
+            (_isWhole, _wasHeard, _isSent) = (false, false, _bodyLeft == 0);
+            try
+            {
+                if (!TryHold(connection))
+                    return Outcome.ClientLeft;
+                if (rested is null)
+                    Look(_clock);
+                // What follows waits in one place for the usual request: each method that waits costs it.
+                await SendHeadAsync(connection);
+                var uploading = _isSent ? null : UploadAsync(connection);
+                try
+                {
+                    while (!IsAnswered(connection))
+                    {
+                        var count = await connection.ReceiveAsync();
+                        if (count == 0)
+                            break;
+                        connection.Came(count);
+                        _wasHeard = true;
+                    }
+                    outcome = await CarryAsync(connection, uploading);
+                }
+                finally
+                {
+                    if (uploading is not null)
+                        await EndAsync(uploading, connection);
+                }
+                (_isAnswered, _isWhole) = (outcome == Outcome.Served, outcome == Outcome.Served && !_answer.IsLast && _isSent && connection.Received.IsEmpty);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or OperationCanceledException)
+            {
+                outcome = Failure();
+            }
+            finally
+            {
+                LetGoOf(connection);
+            }
+            // A target may close a connection that rests just when a request comes on it: that says nothing of the target.
+            if (rested is null || outcome != Outcome.TargetNoAnswer || _wasHeard || !IsHarmlessTwice)
                 return outcome;
         }
-        return await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left) is { } opened
-            ? await SendAsync(opened)
-            : Outcome.TargetUnreachable;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Outcome> SendAsync(TargetConnection connection)
+    /// <summary>A connection that carried a request before; null when there is none that may carry this one.</summary>
+    private TargetConnection? Rested()
     {
-        var isWhole = false;
-        (_wasHeard, _isSent) = (false, _bodyLeft == 0);
-        try
-        {
-            if (!TryHold(connection))
-                return Outcome.ClientLeft;
-            SentAt = _clock.GetTimestamp();
-            var outcome = await CarryAsync(connection);
-            _isAnswered = outcome == Outcome.Served;
-            isWhole = outcome == Outcome.Served && !_answer.IsLast && _isSent && connection.Received.IsEmpty;
-            return outcome;
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or OperationCanceledException)
-        {
-            return Failure();
-        }
-        finally
-        {
-            isWhole &= LetGo();
-            // What the client takes or not, it gets nothing more.
-            if (_hasStarted && !_isAnswered && (_isClientGone || _phase == Phase.Flushing))
-                _connection.Abort(new ConnectionAbortedException("The client takes nothing."));
-            if (isWhole)
-                Target!.Pool.Give(connection, _clock);
-            else
-                connection.Dispose();
-        }
+        var isHarmless = IsHarmlessTwice;
+        return Target!.Pool.Take(_clock, Now, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero);
+    }
+
+    private ValueTask<TargetConnection?> OpenAsync() => TargetConnection.OpenAsync(Target!.EndPoint, Route!.Policy.Time.Connect, Left);
+
+    private void LetGoOf(TargetConnection connection)
+    {
+        _isWhole &= LetGo();
+        // What the client takes or not, it gets nothing more.
+        if (_hasStarted && !_isAnswered && (_isClientGone || _phase == Phase.Flushing))
+            _connection.Abort(new ConnectionAbortedException("The client takes nothing."));
+        if (_isWhole)
+            Target!.Pool.Give(connection, Look(_clock));
+        else
+            connection.Dispose();
     }
 
     private Outcome Failure() =>
@@ -69,36 +95,28 @@ internal sealed partial class DirectExchange
         : _hasStarted ? Outcome.TargetCut
         : Outcome.TargetNoAnswer;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Outcome> CarryAsync(TargetConnection connection)
+    private ValueTask SendHeadAsync(TargetConnection connection)
     {
+        SentAt = Now;
         Enter(Phase.Answering);
         var head = new BytesOut(2048);
+        DirectHeads.WriteRequest(ref head, _head!, this);
+        var sending = connection.SendAsync(head.Written);
+        if (!sending.IsCompletedSuccessfully)
+            return SentAsync(sending, head);
+        head.Dispose();
+        return default;
+    }
+
+    private static async ValueTask SentAsync(ValueTask sending, BytesOut head)
+    {
         try
         {
-            DirectHeads.WriteRequest(ref head, _head!, this);
-            await connection.SendAsync(head.Written);
+            await sending;
         }
         finally
         {
             head.Dispose();
-        }
-        if (_bodyLeft == 0)
-            return await AnswerFromAsync(connection, Task.CompletedTask);
-        var uploading = UploadAsync(connection);
-        try
-        {
-            return await AnswerFromAsync(connection, uploading);
-        }
-        finally
-        {
-            // Answered before all was sent: the rest has nowhere to go.
-            if (!uploading.IsCompleted)
-            {
-                connection.Abort();
-                _input.CancelPendingRead();
-            }
-            await uploading;
         }
     }
 
@@ -116,8 +134,7 @@ internal sealed partial class DirectExchange
                 Enter(Phase.SendingBody);
                 try
                 {
-                    foreach (var part in body)
-                        await connection.SendAsync(part);
+                    await SendAsync(connection, body);
                 }
                 finally
                 {
@@ -137,34 +154,60 @@ internal sealed partial class DirectExchange
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Outcome> AnswerFromAsync(TargetConnection connection, Task uploading)
+    private static ValueTask SendAsync(TargetConnection connection, in ReadOnlySequence<byte> body)
     {
-        int length;
-        do
+        if (body.IsSingleSegment)
+            return connection.SendAsync(body.First);
+        var parts = new List<ArraySegment<byte>>();
+        foreach (var part in body)
+            parts.Add(MemoryMarshal.TryGetArray(part, out var array) ? array : new(part.ToArray()));
+        return connection.SendAsync(parts);
+    }
+
+    /// <summary>The answer came, or the end of it all: the rest of the body has nowhere to go.</summary>
+    private async ValueTask EndAsync(Task uploading, TargetConnection connection)
+    {
+        if (!uploading.IsCompleted)
         {
-            length = AnswerHead.LengthOf(connection.Received.Span);
-            while (length == 0)
-            {
-                var count = await connection.ReceiveAsync();
-                if (count <= 0)
-                    return count < 0 ? Outcome.TargetBadAnswer : Failure();
-                _wasHeard = true;
-                if (!AnswerHead.CanBegin(connection.Received.Span))
-                    return Outcome.TargetBadAnswer;
-                length = AnswerHead.LengthOf(connection.Received.Span);
-            }
-            if (!_answer.Read(connection.Head(length), Method == "HEAD") || _answer.Status == 101)
-                return Outcome.TargetBadAnswer;
-            if (_answer.Status < 200)
-                connection.Use(length);
+            connection.Abort();
+            _input.CancelPendingRead();
         }
-        while (_answer.Status < 200);
-        AnsweredAt = _clock.GetTimestamp();
-        _isLast |= IsLeaving || !uploading.IsCompleted;
-        if (uploading.IsCompleted)
+        await uploading;
+    }
+
+    /// <summary>
+    /// Whether the head of the answer has come, or what came can be none: then <see cref="_answerLength"/> is below 0. Answers
+    /// that only announce others are passed over.
+    /// </summary>
+    private bool IsAnswered(TargetConnection connection)
+    {
+        while (true)
+        {
+            _answerLength = AnswerHead.LengthOf(connection.Received.Span);
+            if (_answerLength == 0 && AnswerHead.CanBegin(connection.Received.Span) && connection.HasRoom())
+                return false;
+            if (_answerLength == 0 || !_answer.Read(connection.Head(_answerLength), Method == "HEAD") || _answer.Status == 101)
+            {
+                _answerLength = -1;
+                return true;
+            }
+            if (_answer.Status >= 200)
+                return true;
+            connection.Use(_answerLength);
+        }
+    }
+
+    /// <summary>Carries the answer to the client, when its head has come.</summary>
+    private ValueTask<Outcome> CarryAsync(TargetConnection connection, Task? uploading)
+    {
+        if (_answerLength <= 0)
+            return new(_answerLength < 0 ? Outcome.TargetBadAnswer : Failure());
+        AnsweredAt = Look(_clock);
+        var isUploaded = uploading is null or { IsCompleted: true };
+        _isLast |= IsLeaving || !isUploaded;
+        if (isUploaded)
             Enter(Phase.Streaming);
-        return await StreamAsync(connection, length);
+        return StreamAsync(connection, _answerLength);
     }
 
     /// <summary>Sends the head, with as much of the body as came with it, and then the rest as it comes.</summary>
@@ -178,28 +221,28 @@ internal sealed partial class DirectExchange
         connection.Use(length);
         return _answer.Framing switch
         {
-            BodyFraming.None => FlushedAsync(),
-            BodyFraming.Length => StreamLengthAsync(connection),
+            BodyFraming.None => StreamLengthAsync(connection, 0),
+            BodyFraming.Length => StreamLengthAsync(connection, _answer.Length),
             BodyFraming.Chunked => StreamChunksAsync(connection),
             _ => StreamToTheEndAsync(connection),
         };
     }
 
-    private async ValueTask<Outcome> FlushedAsync()
+    /// <summary>What came with the head is usually all of it.</summary>
+    private ValueTask<Outcome> StreamLengthAsync(TargetConnection connection, long length)
     {
-        await FlushAsync();
-        return Outcome.Served;
+        var first = (int)Math.Min(length, connection.Received.Length);
+        _output.Write(connection.Received.Span[..first]);
+        connection.Use(first);
+        _bytesSent = first;
+        var flush = FlushAsync();
+        return flush.IsCompletedSuccessfully && first == length ? new(Outcome.Served) : StreamRestAsync(flush, connection, length - first);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<Outcome> StreamLengthAsync(TargetConnection connection)
+    private async ValueTask<Outcome> StreamRestAsync(ValueTask flush, TargetConnection connection, long left)
     {
-        var left = _answer.Length;
-        var first = (int)Math.Min(left, connection.Received.Length);
-        _output.Write(connection.Received.Span[..first]);
-        connection.Use(first);
-        (left, _bytesSent) = (left - first, first);
-        await FlushAsync();
+        await flush;
         while (left > 0)
         {
             var room = _output.GetMemory(16 * 1024);
@@ -225,8 +268,12 @@ internal sealed partial class DirectExchange
             await FlushAsync();
             if (scan.IsDone)
                 return Outcome.Served;
-            if (scan.IsBad || await connection.ReceiveAsync() <= 0)
+            if (scan.IsBad || !connection.HasRoom())
                 return Failure();
+            var count = await connection.ReceiveAsync();
+            if (count == 0)
+                return Failure();
+            connection.Came(count);
             _progress++;
         }
     }
@@ -243,8 +290,11 @@ internal sealed partial class DirectExchange
                 connection.Use(connection.Received.Length);
                 await FlushAsync();
             }
-            if (await connection.ReceiveAsync() == 0)
+            connection.HasRoom();
+            var count = await connection.ReceiveAsync();
+            if (count == 0)
                 break;
+            connection.Came(count);
             _progress++;
         }
         _output.Write("0\r\n\r\n"u8);

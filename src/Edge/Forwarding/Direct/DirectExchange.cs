@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
-using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -17,6 +16,9 @@ internal enum DirectNext
 
     /// <summary>Something for the full path; nothing of it was consumed.</summary>
     NotOrdinary,
+
+    /// <summary>Nothing yet.</summary>
+    Nothing,
 
     /// <summary>Nothing more.</summary>
     Ended,
@@ -55,6 +57,12 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     /// <summary>Whether the whole request was sent.</summary>
     private bool _isSent;
+
+    /// <summary>Whether the target's connection is as good as before, and may carry another request.</summary>
+    private bool _isWhole;
+
+    /// <summary>How long the head of the answer is; 0 while it has not come, below 0 when it never can.</summary>
+    private int _answerLength;
 
     /// <summary>Whether it takes nothing more. That may be known before <see cref="Left"/> fires.</summary>
     private bool _isClientGone;
@@ -115,53 +123,43 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     public override StringValues Headers(string name) => _head!.Headers(name);
 
-    /// <summary>Waits for the next request and reads it.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<DirectNext> NextAsync()
+    /// <summary>Waits until there is something to read.</summary>
+    public ValueTask<ReadResult> WaitAsync()
     {
-        while (true)
+        Enter(Phase.Idle);
+        return _input.ReadAsync();
+    }
+
+    /// <summary>Reads the next request, when one came.</summary>
+    public DirectNext Take(in ReadResult read)
+    {
+        if (read.Buffer.IsEmpty)
         {
-            Enter(Phase.Idle);
-            ReadResult read;
-            try
-            {
-                read = await _input.ReadAsync();
-            }
-            catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException)
-            {
-                return DirectNext.Ended;
-            }
-            // What came together with the word to stop is still served: it is the last.
-            if (read.Buffer.IsEmpty)
-            {
-                _input.AdvanceTo(read.Buffer.Start);
-                if (read.IsCompleted || _isStopping || _isExpired)
-                    return DirectNext.Ended;
-                continue;
-            }
-            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.Policy.Protocol == TargetProtocol.Http2)
-            {
-                _input.AdvanceTo(read.Buffer.Start);
-                return DirectNext.NotOrdinary;
-            }
-            _input.AdvanceTo(read.Buffer.GetPosition(length));
-            BeginNext();
-            return DirectNext.Request;
+            _input.AdvanceTo(read.Buffer.Start);
+            return read.IsCompleted || _isStopping || _isExpired ? DirectNext.Ended : DirectNext.Nothing;
         }
+        // What came together with the word to stop is still served: it is the last.
+        ForgetRoute();
+        if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.Policy.Protocol == TargetProtocol.Http2)
+        {
+            _input.AdvanceTo(read.Buffer.Start);
+            return DirectNext.NotOrdinary;
+        }
+        _input.AdvanceTo(read.Buffer.GetPosition(length));
+        BeginNext();
+        return DirectNext.Request;
     }
 
     /// <summary>The request is over, however it ended.</summary>
-    public void Ended() => _open?.Leave(_clock.GetTimestamp());
+    public void Ended() => _open?.Leave(Now);
 
     /// <summary>After a request: whether the connection takes another. What is left of a body is read away first.</summary>
-    public async ValueTask<bool> EndAsync()
+    public ValueTask<bool> EndAsync()
     {
         // After a part of an answer the connection ends with what was sent, so that nobody takes it for the whole.
         if (_isClientGone || Left.IsCancellationRequested || _isExpired || !_isAnswered)
-            return false;
-        if (_bodyLeft > 0 && (_bodyLeft > DrainAtMost || !await DrainAsync()))
-            return false;
-        return !_isLast;
+            return new(false);
+        return _bodyLeft == 0 ? new(!_isLast) : _bodyLeft > DrainAtMost ? new(false) : DrainAsync();
     }
 
     public override async ValueTask AnswerAsync(Answer answer)
@@ -206,30 +204,33 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     private void BeginNext()
     {
-        Begin(_clock.GetTimestamp());
+        Begin(_clock);
         (_status, _hasStarted, _isAnswered, _bytesSent, _bodyLeft) = (0, false, false, 0, _head!.BodyLength);
         _isLast = _head.IsLast || _isStopping;
         _open?.Enter(HttpProtocol.Http11);
         _bodyBegan = StartedAt;
-        RequestId = ClientHeaders.RequestIdOf(_head.OnlyHeader(FieldKind.RequestId), _clock);
+        RequestId = ClientHeaders.RequestIdOf(_head.OnlyHeader(FieldKind.RequestId), StartedTime);
         Enter(Phase.Judging);
     }
 
     /// <summary>Sends to the client; throws when it is gone.</summary>
-    private async ValueTask FlushAsync(ReadOnlyMemory<byte> bytes)
+    private ValueTask FlushAsync(ReadOnlyMemory<byte> bytes)
     {
         _output.Write(bytes.Span);
-        await FlushAsync();
+        return FlushAsync();
     }
 
-    private async ValueTask FlushAsync()
+    private ValueTask FlushAsync()
     {
         var flush = _output.FlushAsync();
-        if (flush.IsCompletedSuccessfully)
-        {
-            Judge(flush.Result);
-            return;
-        }
+        if (!flush.IsCompletedSuccessfully)
+            return FlushedAsync(flush);
+        Judge(flush.Result);
+        return default;
+    }
+
+    private async ValueTask FlushedAsync(ValueTask<FlushResult> flush)
+    {
         var before = Enter(Phase.Flushing);
         Judge(await flush);
         Enter(before);
@@ -242,6 +243,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
             throw new OperationCanceledException("The client takes nothing more.");
     }
 
+    /// <summary>Reads away what is left of a body; whether the connection takes another request.</summary>
     private async ValueTask<bool> DrainAsync()
     {
         try
@@ -256,7 +258,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
                 if (_isExpired || (read.IsCompleted && _bodyLeft > 0))
                     return false;
             }
-            return true;
+            return !_isLast;
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException)
         {

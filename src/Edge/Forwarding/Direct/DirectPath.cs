@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -46,9 +47,24 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
             && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
             return false;
         using var exchange = new DirectExchange(connection, table, clock, _date);
-        DirectNext next;
-        while ((next = await exchange.NextAsync()) == DirectNext.Request)
+        while (true)
         {
+            ReadResult read;
+            try
+            {
+                read = await exchange.WaitAsync();
+            }
+            catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException)
+            {
+                break;
+            }
+            var next = exchange.Take(read);
+            if (next == DirectNext.Nothing)
+                continue;
+            if (next == DirectNext.NotOrdinary)
+                return false;
+            if (next == DirectNext.Ended)
+                break;
             try
             {
                 await proxy.ServeAsync(exchange);
@@ -60,8 +76,6 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
             if (!await exchange.EndAsync())
                 break;
         }
-        if (next == DirectNext.NotOrdinary)
-            return false;
         exchange.EndConnection();
         return true;
     }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 
 namespace Groundcrew.Edge;
 
@@ -55,15 +54,42 @@ internal sealed class TargetConnection : IDisposable
         }
     }
 
-    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    public ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
-        while (bytes.Length > 0)
-            bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
+        var sending = _socket.SendAsync(bytes, SocketFlags.None);
+        if (!sending.IsCompletedSuccessfully)
+            return SentAsync(sending, bytes);
+        var sent = sending.Result;
+        return sent == bytes.Length ? default : SentAsync(new(0), bytes[sent..]);
     }
 
-    /// <summary>Receives more behind what is there; 0 when the target ended the connection, -1 when there is no room.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReceiveAsync()
+    /// <summary>Sends all of several parts, as few calls as the system allows.</summary>
+    public async ValueTask SendAsync(List<ArraySegment<byte>> parts)
+    {
+        for (var left = parts.Sum(p => (long)p.Count); left > 0;)
+        {
+            var sent = await _socket.SendAsync(parts, SocketFlags.None);
+            left -= sent;
+            while (left > 0 && sent > 0)
+            {
+                var of = Math.Min(sent, parts[0].Count);
+                sent -= of;
+                if (of == parts[0].Count)
+                    parts.RemoveAt(0);
+                else
+                    parts[0] = parts[0][of..];
+            }
+        }
+    }
+
+    /// <summary>
+    /// Receives more behind what is there, which <see cref="Came"/> then takes in; 0 when the target ended the connection.
+    /// There must be <see cref="HasRoom"/>.
+    /// </summary>
+    public ValueTask<int> ReceiveAsync() => _socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None);
+
+    /// <summary>Makes room to receive; false when what was received fills all there may be.</summary>
+    public bool HasRoom()
     {
         _buffer ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
         if (_start == _end)
@@ -73,11 +99,16 @@ internal sealed class TargetConnection : IDisposable
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             (_start, _end) = (0, _end - _start);
         }
-        if (_end == _buffer.Length)
-            return -1;
-        var count = await _socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None);
-        _end += count;
-        return count;
+        return _end < _buffer.Length;
+    }
+
+    /// <summary>So many bytes came behind what was there.</summary>
+    public void Came(int count) => _end += count;
+
+    private async ValueTask SentAsync(ValueTask<int> sending, ReadOnlyMemory<byte> bytes)
+    {
+        while ((bytes = bytes[await sending..]).Length > 0)
+            sending = _socket.SendAsync(bytes, SocketFlags.None);
     }
 
     /// <summary>Receives past the buffer, which must be used up.</summary>

@@ -13,13 +13,13 @@ internal sealed class TargetPool
     /// Takes one that rested no longer than <paramref name="most"/>; null when there is none. Whether it is well is looked
     /// at when it rested longer than <paramref name="unseen"/>.
     /// </summary>
-    public TargetConnection? Take(TimeProvider clock, TimeSpan most, TimeSpan unseen)
+    public TargetConnection? Take(TimeProvider clock, long now, TimeSpan most, TimeSpan unseen)
     {
         for (var i = 0; i < Most; i++)
         {
             if (Volatile.Read(ref _resting[i]) is null || Interlocked.Exchange(ref _resting[i], null) is not { } connection)
                 continue;
-            var rested = clock.GetElapsedTime(connection.IdleSince);
+            var rested = clock.GetElapsedTime(connection.IdleSince, now);
             if (rested <= unseen || (rested <= most && !connection.IsStale))
                 return connection;
             connection.Dispose();
@@ -28,10 +28,10 @@ internal sealed class TargetPool
     }
 
     /// <summary>Puts one back to rest.</summary>
-    public void Give(TargetConnection connection, TimeProvider clock)
+    public void Give(TargetConnection connection, long now)
     {
         connection.Rest();
-        (connection.IdleSince, connection.IsUsed) = (clock.GetTimestamp(), true);
+        (connection.IdleSince, connection.IsUsed) = (now, true);
         for (var i = 0; i < Most && Volatile.Read(ref _closed) == 0; i++)
         {
             if (Volatile.Read(ref _resting[i]) is not null || Interlocked.CompareExchange(ref _resting[i], connection, null) is not null)

@@ -27,8 +27,8 @@ internal sealed class FullExchange : Exchange
         (_context, _forwarder, _upstream, _clock) = (context, forwarder, upstream, clock);
         _crossing = new Crossing(this);
         Remote = AddressText.Plain(context.Connection.RemoteIpAddress);
-        Begin(clock.GetTimestamp());
-        RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), clock);
+        Begin(clock);
+        RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), StartedTime);
     }
 
     public override string Method => _context.Request.Method;
