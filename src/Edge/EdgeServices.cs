@@ -41,6 +41,7 @@ public static class EdgeServices
         services.AddSingleton<Departure>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<EdgeListeners>());
+        services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionMemory>();
         services.AddSingleton(s => new EdgeHandover(
             options, s.GetRequiredService<EdgeTable>(), s.GetRequiredService<EdgeListeners>(), s.GetRequiredService<Departure>(),
             s.GetRequiredService<DurableFiles>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<EdgeHandover>>()));

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Groundcrew.Edge;
 
 /// <summary>
@@ -43,6 +45,7 @@ public sealed record Route(
     public IReadOnlyList<Share> Split { get; init; } = [];
 
     /// <summary>How its traffic is treated; null for <see cref="RoutePolicy.Default"/>.</summary>
+    [JsonConverter(typeof(PolicyJson))]
     public RoutePolicy? Policy { get; init; }
 }
 

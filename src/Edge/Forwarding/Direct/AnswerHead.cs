@@ -25,6 +25,12 @@ internal sealed class AnswerHead
     private int _count;
     private bool _isHttp10;
 
+    /// <summary>Whether every line of it ends with CR LF, and none had to be mended.</summary>
+    private bool _isPlain;
+
+    /// <summary>Whether it names fields that are meant for this hop alone.</summary>
+    private bool _hasOptions;
+
     public int Status { get; private set; }
 
     public BodyFraming Framing { get; private set; }
@@ -51,12 +57,14 @@ internal sealed class AnswerHead
     /// <param name="isHead">Whether HEAD was asked, which has no body whatever the head says.</param>
     public bool Read(Span<byte> head, bool isHead)
     {
-        (_count, Length, IsLast, HasDate, HasRequestId) = (0, -1, false, false, false);
+        (_count, Length, IsLast, HasDate, HasRequestId, _hasOptions) = (0, -1, false, false, false, false);
         var line = head.IndexOf((byte)'\n') + 1;
         if (!ReadStatusLine(WithoutEnd(head[..line])))
             return false;
         Reason = new Range(12, WithoutEnd(head[..line]).Length);
-        Mend(head[line..]);
+        _isPlain = IsPlain(head[line..]);
+        if (!_isPlain)
+            Mend(head[line..]);
         IsLast = _isHttp10;
         var isChunked = false;
         for (var start = line; head[start] is not ((byte)'\r' or (byte)'\n');)
@@ -76,9 +84,17 @@ internal sealed class AnswerHead
         return true;
     }
 
+    /// <summary>A field's line with its end, when it is written as we write one; empty otherwise.</summary>
+    public ReadOnlySpan<byte> PlainLineOf(ReadOnlySpan<byte> head, in HeadField field) =>
+        _isPlain && field.ValueStart == field.NameStart + field.NameLength + 2 && field.LineLength == field.NameLength + 2 + field.ValueLength
+            ? head.Slice(field.NameStart, field.LineLength + 2)
+            : [];
+
     /// <summary>Whether the target named the field as meant for this hop alone.</summary>
     public bool IsDropped(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
     {
+        if (!_hasOptions)
+            return false;
         foreach (ref readonly var field in Fields)
         {
             if (field.Kind != FieldKind.Connection)
@@ -114,6 +130,20 @@ internal sealed class AnswerHead
     }
 
     private static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> line) => line.EndsWith("\r\n"u8) ? line[..^2] : line[..^1];
+
+    /// <summary>Whether there is nothing to mend: every line ends with CR LF, none goes on in the next, and no other control is there.</summary>
+    private static bool IsPlain(ReadOnlySpan<byte> fields)
+    {
+        while (fields.IndexOfAny(RequestHead.Controls) is var end and >= 0)
+        {
+            if (fields[end] != '\r' || end + 1 == fields.Length || fields[end + 1] != '\n')
+                return false;
+            fields = fields[(end + 2)..];
+            if (fields is [(byte)' ' or (byte)'\t', ..])
+                return false;
+        }
+        return true;
+    }
 
     /// <summary>Makes folded lines one, and spaces of what may not stand in a value (RFC 9110, section 5.5).</summary>
     private static void Mend(Span<byte> fields)
@@ -194,8 +224,8 @@ internal sealed class AnswerHead
         foreach (var range in value.Split((byte)','))
         {
             var option = value[range].Trim(" \t"u8);
-            isClose |= Ascii.EqualsIgnoreCase(option, "close"u8);
-            isKept |= Ascii.EqualsIgnoreCase(option, "keep-alive"u8);
+            var (close, kept) = (Ascii.EqualsIgnoreCase(option, "close"u8), Ascii.EqualsIgnoreCase(option, "keep-alive"u8));
+            (isClose, isKept, _hasOptions) = (isClose || close, isKept || kept, _hasOptions || !(close || kept));
         }
         if (isClose)
             IsLast = true;
@@ -203,8 +233,7 @@ internal sealed class AnswerHead
             IsLast &= !_isHttp10;
     }
 
-    private static bool HasControls(ReadOnlySpan<byte> line) =>
-        line.ContainsAnyInRange((byte)0, (byte)8) || line.ContainsAnyInRange((byte)10, (byte)31) || line.Contains((byte)127);
+    private static bool HasControls(ReadOnlySpan<byte> line) => line.ContainsAny(RequestHead.Controls);
 
     private static bool IsFraming(ReadOnlySpan<byte> option) => HeadField.KindOf(option) is FieldKind.ContentLength or FieldKind.Framing or FieldKind.Host;
 }

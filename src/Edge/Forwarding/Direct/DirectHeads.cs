@@ -46,6 +46,11 @@ internal static class DirectHeads
             // A chunked body has no length, and an answer without content has none either (RFC 9110, section 8.6).
             if (field.Kind == FieldKind.ContentLength && (answer.Framing == BodyFraming.Chunked || answer.Status == 204))
                 continue;
+            if (answer.PlainLineOf(head, field) is { IsEmpty: false } line)
+            {
+                to.Write(line);
+                continue;
+            }
             to.Write(head.Slice(field.NameStart, field.NameLength));
             to.Write(": "u8);
             to.Write(head.Slice(field.ValueStart, field.ValueLength));

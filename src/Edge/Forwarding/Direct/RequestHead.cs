@@ -31,6 +31,10 @@ internal sealed class RequestHead
     public static readonly SearchValues<byte> TokenBytes =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
 
+    /// <summary>What no line may hold (RFC 9110, section 5.5): all controls but the tab.</summary>
+    public static readonly SearchValues<byte> Controls =
+        SearchValues.Create([0, 1, 2, 3, 4, 5, 6, 7, 8, .. Enumerable.Range(10, 22).Select(b => (byte)b), 127]);
+
     private static readonly SearchValues<byte> HostBytes = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_"u8);
 
     private readonly byte[] _bytes = new byte[MaxBytes];
@@ -146,7 +150,7 @@ internal sealed class RequestHead
                 return false;
             var value = line[(colon + 1)..length];
             var trimmed = value.Trim(" \t"u8);
-            if (value.ContainsAnyInRange((byte)0, (byte)8) || value.ContainsAnyInRange((byte)10, (byte)31) || value.Contains((byte)127))
+            if (value.ContainsAny(Controls))
                 return false;
             var at = trimmed.IsEmpty ? colon + 1 : colon + 1 + value.IndexOf(trimmed[0]);
             var kind = HeadField.KindOf(line[..colon]);
