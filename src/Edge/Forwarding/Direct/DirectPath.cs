@@ -10,19 +10,28 @@ namespace Groundcrew.Edge;
 /// framing. It stands before Kestrel's HTTP on plain and on TLS connections alike. What is not ordinary is not consumed:
 /// the connection goes on to the full path with that request, and stays there. Thread-safe.
 /// </summary>
-internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider clock) : IHostedService, IDisposable
+internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, PriorKnowledge prior, TimeProvider clock) : IHostedService, IDisposable
 {
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RestAtMost = TimeSpan.FromSeconds(30);
     private readonly DateField _date = new(clock);
     private ITimer? _sweeping;
 
-    /// <summary>Serves what is ordinary; when something else comes, <paramref name="full"/> takes over.</summary>
-    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate full)
+    /// <summary>
+    /// Serves what is ordinary; when something else comes, <paramref name="full"/> takes over, or with
+    /// <paramref name="mayBeHttp2"/> HTTP/2, if a plain connection begins with it.
+    /// </summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate full, bool mayBeHttp2)
     {
-        if (await ServeOrdinaryAsync(connection))
+        var isSecure = connection.Features.Get<ITlsHandshakeFeature>() is not null;
+        var isHttp2 = isSecure && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8);
+        var served = 0;
+        if (!isHttp2 && (served = await ServeOrdinaryAsync(connection)) < 0)
             return;
-        await full(connection);
+        if (mayBeHttp2 && !isSecure && served == 0 && await prior.IsSpokenAsync(connection))
+            await prior.ServeAsync(connection);
+        else
+            await full(connection);
     }
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -39,16 +48,15 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
 
     public void Dispose() => _sweeping?.Dispose();
 
-    /// <summary>True when the connection has ended; false when the next request is the full path's.</summary>
-    private async Task<bool> ServeOrdinaryAsync(ConnectionContext connection)
+    /// <summary>How many requests it has served, when the next one is the full path's; less than 0 when the connection has ended.</summary>
+    private async Task<int> ServeOrdinaryAsync(ConnectionContext connection)
     {
-        if (connection.Features.Get<ITlsHandshakeFeature>() is not null
-            && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
-            return false;
         using var exchange = new DirectExchange(connection, table, clock, _date);
+        var served = 0;
         DirectNext next;
         while ((next = await exchange.NextAsync()) == DirectNext.Request)
         {
+            served++;
             try
             {
                 await proxy.ServeAsync(exchange);
@@ -61,8 +69,8 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
                 break;
         }
         if (next == DirectNext.NotOrdinary)
-            return false;
+            return served;
         exchange.EndConnection();
-        return true;
+        return -1;
     }
 }
