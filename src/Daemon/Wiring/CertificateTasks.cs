@@ -59,7 +59,7 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
             if (wanted is not null && wanted.Set.Generation != last?.Set.Generation)
                 (wait, _isFirstTry) = (ShortestWait, true);
             last = wanted;
-            var isServed = wanted is null || await IsServedAsync(wanted, stop);
+            var isServed = wanted is null || await TryServeAsync(wanted, stop);
             if (_isFirstTry)
             {
                 _isFirstTry = false;
@@ -74,6 +74,20 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
             var due = clock.GetUtcNow() + wait;
             await _given.WaitUntilAsync(_ => Task.FromResult(IsOutdated(wanted!)), due, LongestWait, clock, stop);
             wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+        }
+    }
+
+    private async Task<bool> TryServeAsync(Wanted wanted, CancellationToken stop)
+    {
+        try
+        {
+            return await IsServedAsync(wanted, stop);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // An edge that takes no certificate any more is found when they expire: it tells why and tries again.
+            log.LogError(e, "A fault while certificates of generation {Generation} were taken; they are tried again.", wanted.Set.Generation);
+            return false;
         }
     }
 
@@ -92,7 +106,7 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
                 var answer = await source.AskAsync(ids, stop);
                 // An answer comes on a thread that carries bytes.
                 await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-                Take(wanted, answer.DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => new KeyedCertificate(m.Chain, m.Key)));
+                Take(wanted, answer.Where(m => m is { Chain: not null, Key: not null }).DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => new KeyedCertificate(m.Chain, m.Key)));
                 if (IsOutdated(wanted))
                     break;
             }

@@ -51,9 +51,15 @@ internal sealed class TlsPort
         connection.Features.Get<OpenConnection>()?.BeginHandshake();
         if (_table.HasChallenges)
             handshake.IsOfAuthority = await IsOfAuthorityAsync(connection);
-        await next(connection);
-        if (!handshake.IsAgreed)
-            _handshakes.With(handshake.Refusal ?? (_clock.GetElapsedTime(handshake.BeganAt) >= HandshakeWithin ? "timeout" : "failed"), "none").Add();
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            if (!handshake.IsAgreed)
+                _handshakes.With(handshake.Refusal ?? (_clock.GetElapsedTime(handshake.BeganAt) >= HandshakeWithin ? "timeout" : "failed"), "none").Add();
+        }
     }
 
     /// <summary>After the handshake; <paramref name="next"/> speaks HTTP.</summary>
