@@ -13,7 +13,7 @@ internal static class Programs
     /// <summary>What a program writes to both outputs, whatever its exit code is.</summary>
     public static async Task<string> SayAsync(string input, string file, params string[] words)
     {
-        var start = new ProcessStartInfo(file) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(file) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var word in words)
             start.ArgumentList.Add(word);
         using var process = Process.Start(start)!;

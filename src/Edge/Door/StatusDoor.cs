@@ -49,7 +49,7 @@ internal sealed class StatusDoor(EdgeTable table, EdgeCertificates certificates,
                 h.Value.Info.NotBefore,
                 h.Value.Info.NotAfter,
                 h.Value.Info.Fingerprint,
-                staplesOcsp = h.Value.NamesResponder,
+                h.Value.NamesResponder,
                 standsIn = current.StandIns.Any(s => s.Id == h.Key),
             }),
         };

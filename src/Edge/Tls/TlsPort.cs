@@ -6,6 +6,7 @@ using Groundcrew.Bedrock;
 using Groundcrew.Edge.Acme;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Groundcrew.Edge;
@@ -20,6 +21,7 @@ internal sealed class TlsPort
     /// <summary>An alert that ends the handshake: "unrecognized_name" (RFC 6066, section 3; RFC 8446, section 6).</summary>
     private static readonly byte[] UnrecognizedName = [21, 3, 3, 0, 2, 2, 112];
 
+    private static readonly TimeSpan CloseWithin = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HandshakeWithin = TimeSpan.FromSeconds(10);
     private readonly EdgeCertificates _certificates;
     private readonly EdgeTable _table;
@@ -63,7 +65,7 @@ internal sealed class TlsPort
     }
 
     /// <summary>After the handshake; <paramref name="next"/> speaks HTTP.</summary>
-    public Task AgreedAsync(ConnectionContext connection, ConnectionDelegate next)
+    public async Task AgreedAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var handshake = connection.Features.Get<Handshake>()!;
         handshake.IsAgreed = true;
@@ -73,10 +75,31 @@ internal sealed class TlsPort
         {
             // It has seen what it came for (RFC 8737, section 3).
             _handshakes.With("challenge", isNewest ? "1.3" : "1.2").Add();
-            return Task.CompletedTask;
         }
-        (isNewest ? _served13 : _served12).Add();
-        return next(connection);
+        else
+        {
+            (isNewest ? _served13 : _served12).Add();
+            await next(connection);
+        }
+        await CloseAsync(connection);
+    }
+
+    /// <summary>Says that no more comes, so that a client can tell the end from a cut (RFC 8446, section 6.1).</summary>
+    private async ValueTask CloseAsync(ConnectionContext connection)
+    {
+        if (connection.ConnectionClosed.IsCancellationRequested || connection.Features.Get<ISslStreamFeature>() is not { SslStream: var tls })
+            return;
+        try
+        {
+            var closing = tls.ShutdownAsync();
+            // A client that takes nothing is not waited for.
+            if (!closing.IsCompletedSuccessfully)
+                await closing.WaitAsync(CloseWithin, _clock);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException or ConnectionAbortedException or ConnectionResetException)
+        {
+            connection.Abort(new ConnectionAbortedException("The client takes nothing."));
+        }
     }
 
     private async ValueTask<SslServerAuthenticationOptions> ChooseAsync(TlsHandshakeCallbackContext context)

@@ -92,8 +92,9 @@ public sealed class SecureTakeoverTests : IDisposable
             ["HTTP/1.1 over TLS, kept"] = async () =>
             {
                 using var client = await Client.OpenTlsAsync(_tlsPort, Host);
-                while (await client.GetAsync(Host, keep: true) && !stop.IsCancellationRequested)
-                    ;
+                var stays = true;
+                while (stays && !stop.IsCancellationRequested)
+                    stays = await client.GetAsync(Host, keep: true);
             },
             ["HTTP/1.1 over TLS, new"] = async () =>
             {

@@ -4,7 +4,6 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Groundcrew.Edge.Acme;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Http;
@@ -40,6 +39,19 @@ public sealed class TlsPortTests : IDisposable
         Assert.Equal("https 127.0.0.1|200 2\n", await CurlAsync(edge, "--http2", "-w", "|%{http_code} %{http_version}\\n", Url(edge, Host)));
         Assert.Equal("https 127.0.0.1|200 2\n", await CurlAsync(edge, "--tlsv1.2", "--tls-max", "1.2", "-w", "|%{http_code} %{http_version}\\n", Url(edge, "wild.example.org")));
         Assert.Equal((2, 1), (edge.Metric(Handshakes("served", "1.3")), edge.Metric(Handshakes("served", "1.2"))));
+    }
+
+    [Fact]
+    public async Task A_host_of_another_script_is_found_by_either_version_of_HTTP()
+    {
+        const string host = "xn--bcher-kva.example.org";
+        await using var instance = await Instance.SayingAsync("Bücher");
+        await using var edge = await EdgeHost.StartAsync(_folder.Path);
+        edge.Table.Apply(Of(1, Route(host, instance.Target)));
+        edge.Certificates.Serve(1, _authority.Issue(host), host);
+        File.WriteAllText(_files["root.pem"], _authority.Root);
+        Assert.Equal("Bücher", await CurlAsync(edge, "--http1.1", Url(edge, host)));
+        Assert.Equal("Bücher", await CurlAsync(edge, "--http2", Url(edge, host)));
     }
 
     [Fact]
@@ -86,6 +98,7 @@ public sealed class TlsPortTests : IDisposable
 
         var first = await SayAsync(edge, "-servername", Host, version, "-ign_eof", "-sess_out", _files["session"]);
         Assert.Contains("hello", first, StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected eof", first, StringComparison.Ordinal);
         Assert.DoesNotContain("Reused", first, StringComparison.Ordinal);
         Assert.Contains(words, await SayAsync(edge, "-servername", Host, version, "-ign_eof", "-sess_in", _files["session"]), StringComparison.Ordinal);
     }
@@ -243,7 +256,7 @@ public sealed class TlsPortTests : IDisposable
             File.WriteAllText(files["signer.pem"], authority.Signer.Certificate);
             File.WriteAllText(files["signer.key"], authority.Signer.Key);
             File.WriteAllText(files["index.txt"], $"V\t{own.NotAfter.ToUniversalTime().ToString("yyMMddHHmmss", CultureInfo.InvariantCulture)}Z\t\t{own.SerialNumber}\tunknown\t/CN={Host}\n");
-            var start = new System.Diagnostics.ProcessStartInfo("openssl") { RedirectStandardError = true, RedirectStandardOutput = true };
+            var start = new System.Diagnostics.ProcessStartInfo("openssl") { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
             foreach (var word in (string[])["ocsp", "-index", files["index.txt"], "-port", $"{port}", "-rsigner", files["signer.pem"], "-rkey", files["signer.key"], "-CA", files["signer.pem"], "-nmin", "5"])
                 start.ArgumentList.Add(word);
             var responder = new Responder(System.Diagnostics.Process.Start(start)!);
