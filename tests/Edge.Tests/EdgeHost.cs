@@ -77,7 +77,7 @@ internal sealed class EdgeHost : IAsyncDisposable
         });
         app.MapEdge();
         await app.StartAsync(TestContext.Current.CancellationToken);
-        var ports = app.Urls.Select(u => new Uri(u).Port).ToList();
+        var ports = app.Urls.Take(3).Select(u => new Uri(u).Port).ToList();
         statusPort = ports[1];
         return new EdgeHost(app, signals, ports[0], statusPort, ports[2]);
     }

@@ -54,6 +54,7 @@ internal static class TlsClients
     {
         UseCookies = false,
         UseProxy = false,
+        PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         ConnectCallback = async (_, cancellation) =>
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

@@ -5,7 +5,8 @@ namespace Groundcrew.Edge;
 /// <summary>Judges a set of certificates whole, before anything of it serves. Pure.</summary>
 internal static class CertificateSetJudge
 {
-    private const int LongestName = 253;
+    /// <summary>Characters of a host name, as it travels.</summary>
+    public const int LongestName = 253;
 
     /// <summary>Everything that is wrong with it; empty when it may serve.</summary>
     public static IReadOnlyList<Problem> Judge(CertificateSet set)

@@ -79,17 +79,15 @@ internal sealed class CertificateTable
                 return null;
             }
         }
-        // A client's own asterisk is no name.
-        if (name.StartsWith('*'))
+        // A client's own asterisk is no name, and neither is what is longer than names are.
+        if (name.StartsWith('*') || name.Length > CertificateSetJudge.LongestName)
             return null;
         if (_byName.TryGetValue(name, out var exact))
             return exact;
         var dot = name.IndexOf('.', StringComparison.Ordinal);
         if (dot <= 0)
             return null;
-        Span<char> wild = stackalloc char[256];
-        if (name.Length - dot >= wild.Length)
-            return null;
+        Span<char> wild = stackalloc char[CertificateSetJudge.LongestName + 1];
         wild[0] = '*';
         name.AsSpan(dot).CopyTo(wild[1..]);
         return _byName.TryGetValue(wild[..(name.Length - dot + 1)], out var found) ? found : null;

@@ -104,7 +104,7 @@ public sealed class SecureTakeoverTests : IDisposable
             ["HTTP/2 over TLS"] = () => ManyAsync(_tlsPort, $"https://{Host}/", stop.Token),
             ["HTTP/2"] = () => ManyAsync(_port, $"http://{Host}/", stop.Token),
         };
-        var done = kinds.Keys.ToDictionary(k => k, _ => new StrongCount(), StringComparer.Ordinal);
+        var done = kinds.Keys.ToDictionary(k => k, _ => new Tally(), StringComparer.Ordinal);
         var load = kinds.Select(kind => Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
@@ -175,7 +175,7 @@ public sealed class SecureTakeoverTests : IDisposable
 
     private static SocketsHttpHandler Handler(int port) => TlsClients.HandlerAt(port, null);
 
-    private sealed class StrongCount
+    private sealed class Tally
     {
         private int _count;
 

@@ -8,7 +8,6 @@ using Groundcrew.Edge.Acme;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Xunit;
-using static Groundcrew.Edge.Tests.Sets;
 using static Groundcrew.Edge.Tests.Tables;
 
 namespace Groundcrew.Edge.Tests;
@@ -62,7 +61,7 @@ public sealed class TlsPortTests : IDisposable
         Assert.Contains("unrecognized name", await SayAsync(edge, "-noservername"), StringComparison.Ordinal);
         Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "other.example.com"), StringComparison.Ordinal);
         Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "other.example.com", "-tls1_2"), StringComparison.Ordinal);
-        Assert.Contains("no protocols available", await SayAsync(edge, "-servername", Host, "-tls1_1"), StringComparison.Ordinal);
+        Assert.Contains("protocol version", await SayAsync(edge, "-servername", Host, "-tls1_1"), StringComparison.Ordinal);
         Assert.Contains("no application protocol", await SayAsync(edge, "-servername", Host, "-alpn", "acme-tls/1"), StringComparison.Ordinal);
         using (var plain = await Client.OpenAsync(edge.TlsPort))
         {
@@ -174,13 +173,12 @@ public sealed class TlsPortTests : IDisposable
             Assert.Equal(expected.RawData, shown.Extensions.Single(e => e.Oid!.Value == TlsAlpnChallenge.IdentifierOid).RawData);
             Assert.Equal(TlsAlpnChallenge.Protocol, tls.NegotiatedApplicationProtocol);
             // Such a connection carries no request.
-            await tls.WriteAsync("GET / HTTP/1.1\r\nHost: app.example.org\r\n\r\n"u8.ToArray(), Stop);
-            Assert.Equal(0, await EndAsync(tls));
+            Assert.Equal(0, await AskAsync(tls));
         }
         Assert.Contains("hello", await SayAsync(edge, "-servername", Host, "-ign_eof"), StringComparison.Ordinal);
         Assert.Contains("hello", await CurlAsync(edge, Url(edge, Host)), StringComparison.Ordinal);
         // A host that has no certificate yet has its first one asked for so.
-        Assert.Contains("CN = acme-tls-alpn-01", await SayAsync(edge, "-servername", "new.example.org", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
+        Assert.Contains("acme-tls-alpn-01", await SayAsync(edge, "-servername", "new.example.org", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
         Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "new.example.org"), StringComparison.Ordinal);
         Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "wild.example.org", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
         await Eventually.TrueAsync(() => edge.Metric(Handshakes("challenge", "1.3")) == 2, "both were counted");
@@ -217,10 +215,12 @@ public sealed class TlsPortTests : IDisposable
 
     private static string Url(EdgeHost edge, string host) => $"https://{host}:{edge.TlsPort}/";
 
-    private static async Task<int> EndAsync(SslStream tls)
+    /// <summary>How much comes back; nothing when the connection ends.</summary>
+    private static async Task<int> AskAsync(SslStream tls)
     {
         try
         {
+            await tls.WriteAsync("GET / HTTP/1.1\r\nHost: app.example.org\r\n\r\n"u8.ToArray(), Stop);
             return await tls.ReadAsync(new byte[100], Stop).AsTask().WaitAsync(Eventually.Limit, Stop);
         }
         catch (IOException)
