@@ -16,21 +16,6 @@ public sealed class EdgeCertificatesTests : IDisposable
     private readonly TestAuthority _authority = new();
 
     public void Dispose() => _folder.Dispose();
-    [Fact]
-    public void Make_golden()
-    {
-        var (b, c) = (Guid.Parse("01940000-0000-7000-8000-00000000000b"), Guid.Parse("01940000-0000-7000-8000-00000000000c"));
-        var both = DevelopmentAuthority.New(TimeProvider.System).Issue("golden.localhost", "standing.localhost").Value!;
-        var certificates = Open();
-        certificates.Apply(Of(41, Named(b, "golden.localhost", "standing.localhost")), With((b, both)));
-        certificates.Apply(Of(42, Named(b, "golden.localhost"), Named(c, "standing.localhost")), Nothing);
-        foreach (var file in Directory.EnumerateFiles(_folder.Path, "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine("/tmp/wt/tls/tests/Edge.Tests/golden/certificates-v1", Path.GetRelativePath(_folder.Path, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
 
     [Fact]
     public void An_exact_name_goes_before_an_asterisk_and_the_first_of_two_before_the_second()

@@ -111,8 +111,15 @@ public sealed class TlsPortTests : IDisposable
         using var responder = await Responder.StartAsync(_files, _authority, certificate, port);
         edge.Certificates.Serve(1, certificate, Host);
 
-        await Eventually.TrueAsync(
-            async () => (await SayAsync(edge, "-servername", Host, "-status")).Contains("OCSP Response Status: successful", StringComparison.Ordinal), "a status is stapled");
+        try
+        {
+            await Eventually.TrueAsync(
+                async () => (await SayAsync(edge, "-servername", Host, "-status")).Contains("OCSP Response Status: successful", StringComparison.Ordinal), "a status is stapled");
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}: {responder.Said}", e);
+        }
         Assert.Contains("Cert Status: good", await SayAsync(edge, "-servername", Host, "-status"), StringComparison.Ordinal);
 
         edge.Certificates.Serve(2, _authority.Issue(Host), Host);
@@ -164,7 +171,7 @@ public sealed class TlsPortTests : IDisposable
     {
         await using var instance = await Instance.SayingAsync("hello");
         await using var edge = await EdgeAsync(instance);
-        edge.Table.Apply(Of(2, Route(Host, instance.Target)) with { Challenges = [new ChallengeAnswer(Host, "token", "token.thumb"), new ChallengeAnswer("new.example.org", "other", "other.thumb")] });
+        edge.Table.Apply(Of(2, Route(Host, instance.Target)) with { Challenges = [new ChallengeAnswer(Host, "token", "token.thumb"), new ChallengeAnswer("new.example.net", "other", "other.thumb")] });
         var expected = TlsAlpnChallenge.Certificate(Host, "token.thumb", TimeProvider.System).Extensions.Single(e => e.Oid!.Value == TlsAlpnChallenge.IdentifierOid);
 
         await using (var tls = await TlsClients.OpenAsync(edge.TlsPort, Host, null, TlsAlpnChallenge.Protocol))
@@ -178,8 +185,8 @@ public sealed class TlsPortTests : IDisposable
         Assert.Contains("hello", await SayAsync(edge, "-servername", Host, "-ign_eof"), StringComparison.Ordinal);
         Assert.Contains("hello", await CurlAsync(edge, Url(edge, Host)), StringComparison.Ordinal);
         // A host that has no certificate yet has its first one asked for so.
-        Assert.Contains("acme-tls-alpn-01", await SayAsync(edge, "-servername", "new.example.org", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
-        Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "new.example.org"), StringComparison.Ordinal);
+        Assert.Contains("acme-tls-alpn-01", await SayAsync(edge, "-servername", "new.example.net", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
+        Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "new.example.net"), StringComparison.Ordinal);
         Assert.Contains("unrecognized name", await SayAsync(edge, "-servername", "wild.example.org", "-alpn", "acme-tls/1"), StringComparison.Ordinal);
         await Eventually.TrueAsync(() => edge.Metric(Handshakes("challenge", "1.3")) == 2, "both were counted");
         Assert.Equal(2, edge.Metric(Handshakes("served", "1.3")));
@@ -248,8 +255,20 @@ public sealed class TlsPortTests : IDisposable
         $"GET / HTTP/1.1\r\nHost: {Host}\r\nConnection: close\r\n\r\n", "openssl", ["s_client", "-connect", $"127.0.0.1:{edge.TlsPort}", .. words]);
 
     /// <summary>openssl's own responder.</summary>
-    private sealed class Responder(System.Diagnostics.Process process) : IDisposable
+    private sealed class Responder : IDisposable
     {
+        private readonly System.Diagnostics.Process _process;
+        private readonly System.Collections.Concurrent.ConcurrentQueue<string?> _said = [];
+
+        private Responder(System.Diagnostics.Process process)
+        {
+            _process = process;
+            process.ErrorDataReceived += (_, e) => _said.Enqueue(e.Data);
+            process.BeginErrorReadLine();
+        }
+
+        public string Said => string.Join('\n', _said);
+
         public static async Task<Responder> StartAsync(TempFolder files, TestAuthority authority, KeyedCertificate certificate, int port)
         {
             using var own = X509Certificate2.CreateFromPem(certificate.Chain);
@@ -260,27 +279,15 @@ public sealed class TlsPortTests : IDisposable
             foreach (var word in (string[])["ocsp", "-index", files["index.txt"], "-port", $"{port}", "-rsigner", files["signer.pem"], "-rkey", files["signer.key"], "-CA", files["signer.pem"], "-nmin", "5"])
                 start.ArgumentList.Add(word);
             var responder = new Responder(System.Diagnostics.Process.Start(start)!);
-            await Eventually.TrueAsync(async () =>
-            {
-                try
-                {
-                    using var probe = new TcpClient();
-                    await probe.ConnectAsync(IPAddress.Loopback, port, Stop);
-                    return true;
-                }
-                catch (SocketException)
-                {
-                    return false;
-                }
-            }, "the responder listens");
+            await Eventually.TrueAsync(() => responder.Said.Contains("waiting for OCSP client connections", StringComparison.Ordinal), "the responder listens");
             return responder;
         }
 
         public void Dispose()
         {
-            process.Kill();
-            process.WaitForExit();
-            process.Dispose();
+            _process.Kill();
+            _process.WaitForExit();
+            _process.Dispose();
         }
     }
 
