@@ -21,6 +21,12 @@ public sealed record PlatformFile
     /// <summary>The port that traffic comes to.</summary>
     public int EdgePort { get; init; } = 8000;
 
+    /// <summary>The port that traffic comes to over TLS.</summary>
+    public int EdgeHttpsPort { get; init; } = 8443;
+
+    /// <summary>The networks (CIDR) of proxies in front of the edge, whose word about a client's address and scheme is believed.</summary>
+    public IReadOnlyList<string> TrustedProxies { get; init; } = [];
+
     /// <summary>The port of the edge's own status and metrics.</summary>
     public int EdgeStatusPort { get; init; } = 8084;
 

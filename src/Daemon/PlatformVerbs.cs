@@ -114,6 +114,7 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
             Ready{took}.
               API      http://localhost:{platform.ControlPort}   (token: {PlatformFile.AdminTokenOf(settings.Data)})
               Traffic  http://<host>.{platform.BaseDomain}:{platform.EdgePort}
+                       https://<host>.{platform.BaseDomain}:{platform.EdgeHttpsPort}
               Data     {settings.Data}
             Next: crew deploy examples/hello
             """);
@@ -177,7 +178,10 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
         var ours = Supervisor.RolesInOrder.Select(r => new RoleProcess(r, settings.Data, [])).Where(r => r.TryAdopt()).Select(r => r.Identity!.Pid).ToHashSet();
         var free = true;
         foreach (var (port, option) in (ReadOnlySpan<(int, string)>)
-            [(platform.ControlPort, "--control-port"), (platform.AgentPort, "--agent-port"), (platform.EdgePort, "--edge-port"), (platform.EdgeStatusPort, "--edge-status-port")])
+        [
+            (platform.ControlPort, "--control-port"), (platform.AgentPort, "--agent-port"), (platform.EdgePort, "--edge-port"),
+            (platform.EdgeHttpsPort, "--edge-https-port"), (platform.EdgeStatusPort, "--edge-status-port"),
+        ])
         {
             if (!PortOwner.IsTaken(port) || (PortOwner.Find(port) is { } owner && ours.Contains(owner.Pid)))
                 continue;

@@ -14,6 +14,9 @@ public sealed record EdgeOptions
     /// </summary>
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
+    /// <summary>Adds a problem for each of <see cref="TrustedProxies"/> that is no network.</summary>
+    public static void JudgeTrustedProxies(IReadOnlyList<string> networks, string path, ProblemList problems) => AddressSet.Parse(networks, path, problems);
+
     /// <summary>The port that clients are sent to for HTTPS, as they see it.</summary>
     public int HttpsPort { get; init; } = 443;
 

@@ -2,6 +2,7 @@ using System.Text;
 using Groundcrew.Bedrock;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,6 +29,8 @@ public static class EdgeServices
         services.AddHttpForwarder();
         services.AddSingleton<EdgeMeters>();
         services.AddSingleton<EdgeTable>();
+        services.AddSingleton<EdgeCertificates>();
+        services.AddSingleton<TlsPort>();
         services.AddSingleton<Upstream>();
         services.AddSingleton<AccessLog>();
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
@@ -42,9 +45,12 @@ public static class EdgeServices
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<EdgeListeners>());
         services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionMemory>();
+        services.AddSingleton<PriorKnowledge>();
+        services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<PriorKnowledge>());
+        services.AddOptions<KestrelServerOptions>().PostConfigure<PriorKnowledge>((kestrel, prior) => prior.Open(kestrel));
         services.AddSingleton(s => new EdgeHandover(
-            options, s.GetRequiredService<EdgeTable>(), s.GetRequiredService<EdgeListeners>(), s.GetRequiredService<Departure>(),
-            s.GetRequiredService<DurableFiles>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<EdgeHandover>>()));
+            options, s.GetRequiredService<EdgeTable>(), s.GetRequiredService<EdgeCertificates>(), s.GetRequiredService<EdgeListeners>(),
+            s.GetRequiredService<Departure>(), s.GetRequiredService<DurableFiles>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<EdgeHandover>>()));
         services.AddRouting();
         services.Configure<KestrelServerOptions>(Limit);
         // These two write a request's whole URL, query and all; the access log says what may be said.
@@ -63,19 +69,32 @@ public static class EdgeServices
     }
 
     /// <summary>
-    /// Makes an endpoint of Kestrel a traffic port: ordinary HTTP/1.1 takes the direct path there. After TLS, where there
-    /// is TLS.
+    /// Makes an endpoint of Kestrel a traffic port: ordinary HTTP/1.1 takes the direct path there, and without TLS a client
+    /// may begin with HTTP/2 (RFC 9113, section 3.3).
     /// </summary>
     public static void UseEdge(this ListenOptions endpoint)
     {
         var path = endpoint.ApplicationServices.GetRequiredService<DirectPath>();
+        endpoint.ApplicationServices.GetRequiredService<PriorKnowledge>().IsWanted = true;
         // An endpoint's protocols may be named after this call, but before its first connection.
-        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1) ? path.ServeAsync(connection, next) : next(connection));
+        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1)
+            ? path.ServeAsync(connection, next, endpoint.Protocols.HasFlag(HttpProtocols.Http2))
+            : next(connection));
+    }
+
+    /// <summary>Makes an endpoint of Kestrel a traffic port with TLS, by the certificates of <see cref="EdgeCertificates"/>.</summary>
+    public static void UseEdgeTls(this ListenOptions endpoint)
+    {
+        var tls = endpoint.ApplicationServices.GetRequiredService<TlsPort>();
+        endpoint.Use(next => connection => tls.BeginAsync(connection, next));
+        endpoint.UseHttps(tls.Options);
+        endpoint.Use(next => connection => tls.AgreedAsync(connection, next));
+        endpoint.UseEdge();
     }
 
     /// <summary>
-    /// Opens the status door: <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/ready</c>, <c>/metrics</c> and
-    /// <c>/routes</c>. For the status port only: it asks nobody who they are.
+    /// Opens the status door: <c>/health</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/ready</c>, <c>/metrics</c>,
+    /// <c>/routes</c> and <c>/certificates</c>. For the status port only: it asks nobody who they are.
     /// </summary>
     public static void MapEdgeStatus(this IEndpointRouteBuilder endpoints) =>
         endpoints.ServiceProvider.GetRequiredService<StatusDoor>().Map(endpoints);

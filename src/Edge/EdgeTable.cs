@@ -154,6 +154,13 @@ public sealed partial class EdgeTable
     /// <summary>What is answered to a certificate authority's challenge; null when none is known.</summary>
     internal string? ChallengeOf(ReadOnlySpan<char> host, ReadOnlySpan<char> token) => Volatile.Read(ref _current).ChallengeOf(host, token);
 
+    /// <summary>Whether any authority may be looking for an answer now.</summary>
+    internal bool HasChallenges => Volatile.Read(ref _current).Table is { Challenges.Count: > 0 };
+
+    /// <summary>The challenge of a host, for a handshake, which names no token; null when there is none.</summary>
+    internal ChallengeAnswer? ChallengeOf(string host) =>
+        Volatile.Read(ref _current).Table?.Challenges.FirstOrDefault(c => string.Equals(c.Host, host, StringComparison.OrdinalIgnoreCase));
+
     private ApplyOutcome ApplyOne(RouteTable table)
     {
         if (RouteTableJudge.Judge(table) is { Count: > 0 } problems)

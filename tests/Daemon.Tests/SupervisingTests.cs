@@ -79,7 +79,8 @@ public sealed class SupervisingTests : IDisposable
     public void An_option_goes_before_the_file_and_the_file_before_the_default()
     {
         new PlatformFile { ControlPort = 9001, EdgePort = 9002, Region = "north", TrustLoopback = true }.Write(_folder.Path, DurableFiles.Real);
-        var settings = Read("--edge-port", "9003").Judged.Value!;
+        var settings = Read("--edge-port", "9003", "--edge-https-port", "9004", "--trusted-proxies", "10.0.0.0/8,::1").Judged.Value!;
+        Assert.Equal((9004, "10.0.0.0/8 ::1"), (settings.Platform.EdgeHttpsPort, string.Join(' ', settings.Platform.TrustedProxies)));
         Assert.Equal((9001, 8081, 9003, "north"), (settings.Platform.ControlPort, settings.Platform.AgentPort, settings.Platform.EdgePort, settings.Platform.Region));
         Assert.False(settings.Platform.TrustLoopback, "it is said again at each start, or it does not hold");
         Assert.Equal(new Uri("http://127.0.0.1:9001"), settings.ControlAddress);
@@ -90,10 +91,10 @@ public sealed class SupervisingTests : IDisposable
     {
         DurableFiles.Real.Replace(PlatformFile.PathIn(_folder.Path), "{");
         var problems = Read(
-            "--control-port", "0", "--agent-port", "8000", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ")
+            "--control-port", "0", "--agent-port", "8000", "--edge-https-port", "70000", "--trusted-proxies", "10.0.0.0/8, nowhere", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ")
             .Judged.Problems;
         Assert.Equal(
-            ["--base-domain", "--control", "--control-port", "--edge-port", "--hostname", "--listen", "--region", "--store", PlatformFile.PathIn(_folder.Path)],
+            ["--base-domain", "--control", "--control-port", "--edge-https-port", "--edge-port", "--hostname", "--listen", "--region", "--store", "--trusted-proxies[1]", PlatformFile.PathIn(_folder.Path)],
             problems.Select(p => p.Path).Order(StringComparer.Ordinal));
     }
 

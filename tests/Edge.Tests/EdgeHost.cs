@@ -16,9 +16,9 @@ internal sealed class EdgeHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private EdgeHost(WebApplication app, SeenSignals signals, int trafficPort, int statusPort)
+    private EdgeHost(WebApplication app, SeenSignals signals, int trafficPort, int statusPort, int tlsPort)
     {
-        (_app, Signals, TrafficPort, StatusPort) = (app, signals, trafficPort, statusPort);
+        (_app, Signals, TrafficPort, StatusPort, TlsPort) = (app, signals, trafficPort, statusPort, tlsPort);
         Client = ClientFor(trafficPort);
         Status = ClientFor(statusPort);
     }
@@ -27,11 +27,15 @@ internal sealed class EdgeHost : IAsyncDisposable
 
     public int StatusPort { get; }
 
+    public int TlsPort { get; }
+
     public HttpClient Client { get; }
 
     public HttpClient Status { get; }
 
     public SeenSignals Signals { get; }
+
+    public EdgeCertificates Certificates => _app.Services.GetRequiredService<EdgeCertificates>();
 
     public EdgeTable Table => _app.Services.GetRequiredService<EdgeTable>();
 
@@ -62,6 +66,7 @@ internal sealed class EdgeHost : IAsyncDisposable
                     l.UseEdge();
             });
             k.Listen(IPAddress.Loopback, 0);
+            k.Listen(IPAddress.Loopback, 0, l => l.UseEdgeTls());
         });
         var app = builder.Build();
         var statusPort = 0;
@@ -72,9 +77,9 @@ internal sealed class EdgeHost : IAsyncDisposable
         });
         app.MapEdge();
         await app.StartAsync(TestContext.Current.CancellationToken);
-        var ports = app.Urls.Select(u => new Uri(u).Port).ToList();
+        var ports = app.Urls.Take(3).Select(u => new Uri(u).Port).ToList();
         statusPort = ports[1];
-        return new EdgeHost(app, signals, ports[0], statusPort);
+        return new EdgeHost(app, signals, ports[0], statusPort, ports[2]);
     }
 
     /// <summary>A request for a host, as a client behind DNS would send it.</summary>

@@ -14,7 +14,7 @@ internal sealed class Platform : IAsyncDisposable
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(90);
     private readonly Options _options;
     private readonly string _data = Directory.CreateTempSubdirectory("deploy-bench-").FullName;
-    private readonly int[] _ports = Tools.FreePorts(4);
+    private readonly int[] _ports = Tools.FreePorts(5);
     private readonly HttpClient _api;
 
     public Platform(Options options)
@@ -38,7 +38,7 @@ internal sealed class Platform : IAsyncDisposable
         await Tools.RunAsync(_options.Crew,
         [
             "up", "--detach", "--data", _data, "--trust-loopback", "--control-port", $"{_ports[0]}", "--agent-port", $"{_ports[1]}",
-            "--edge-port", $"{_ports[2]}", "--edge-status-port", $"{_ports[3]}",
+            "--edge-port", $"{_ports[2]}", "--edge-https-port", $"{_ports[4]}", "--edge-status-port", $"{_ports[3]}",
         ]);
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }

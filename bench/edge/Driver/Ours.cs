@@ -16,13 +16,8 @@ internal sealed class Ours(Stage stage, Doors doors, int statusPort, int control
 
     private const string Region = "local";
 
-    public override Uri? Http2 => null;
-
-    public override string WhyNoHttp2 => "not measured: its port speaks HTTP/1.1 only, and there is no TLS port";
-
-    public override Uri? Tls => null;
-
-    public override string WhyNoTls => "not measured: no TLS port";
+    /// <summary>One port for both versions: the first bytes tell which.</summary>
+    public override Uri? Http2 => Http;
 
     /// <summary>Whose tables it takes.</summary>
     public Guid Platform { get; } = Guid.NewGuid();
@@ -75,7 +70,7 @@ internal sealed class Ours(Stage stage, Doors doors, int statusPort, int control
         var variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = inline ? "1" : "0" };
         return Task.FromResult(Tools.Start(Stage.Crew, Log,
         [
-            "serve", "--role", "edge", "--data", Folder, "--edge-port", $"{Ports.Http}", "--edge-status-port", $"{statusPort}",
+            "serve", "--role", "edge", "--data", Folder, "--edge-port", $"{Ports.Http}", "--edge-https-port", $"{Ports.Tls}", "--edge-status-port", $"{statusPort}",
             "--control-port", $"{controlPort}", "--control", $"http://127.0.0.1:{controlPort}",
         ], variables));
     }
@@ -89,6 +84,12 @@ internal sealed class Ours(Stage stage, Doors doors, int statusPort, int control
         var outcome = new EdgeTable(new EdgeOptions { StateFolder = StateFolder }, DurableFiles.Real, new MetricRegistry(), new NoSignals(), TimeProvider.System).Apply(table);
         if (outcome is not ApplyOutcome.Applied)
             throw new InvalidDataException($"The edge does not take the table: {outcome}");
+        var (id, certificates) = (Guid.NewGuid(), new EdgeCertificates(new EdgeOptions { StateFolder = StateFolder }, DurableFiles.Real, new MetricRegistry(), new NoSignals(), TimeProvider.System));
+        outcome = certificates.Apply(
+            new CertificateSet(1, Platform, [new CertificateReference(id, ["localhost"])]),
+            new Dictionary<Guid, KeyedCertificate> { [id] = new(File.ReadAllText(Stage.Certificate), new Secret(File.ReadAllText(Stage.Key))) });
+        if (outcome is not ApplyOutcome.Applied || certificates.State.Problem is not null)
+            throw new InvalidDataException($"The edge does not take the certificate: {outcome} {certificates.State.Problem}");
     }
 
     /// <summary>One instance a port, the same in every table.</summary>

@@ -32,7 +32,7 @@ internal static class AgentRole
         app.MapHealth("agent",
             new HealthCheck("control plane", _ => Task.FromResult(link.Connected ? null : "the link to the control plane does not stand; instances run on")));
         app.MapGet("/instances", () => Answers.View(host.Snapshot()));
-        if (!await RoleHost.TryStartAsync(app, "agent", settings.Platform.AgentPort, stop))
+        if (!await RoleHost.TryStartAsync(app, "agent", stop, settings.Platform.AgentPort))
             return RoleEnds.PortTaken;
         await RoleHost.UntilStoppedAsync(app, stop);
         return 0;

@@ -31,7 +31,7 @@ internal static class ControlRole
             loops.Add(loop);
         var operations = app.Services.GetRequiredService<Operations>();
 
-        if (!await RoleHost.TryStartAsync(app, "control", settings.Platform.ControlPort, stop))
+        if (!await RoleHost.TryStartAsync(app, "control", stop, settings.Platform.ControlPort))
             return RoleEnds.PortTaken;
         await operations.StartAsync(stop);
         await loops.StartAsync();

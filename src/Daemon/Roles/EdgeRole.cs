@@ -16,8 +16,12 @@ internal static class EdgeRole
         var builder = RoleHost.Builder(settings, "edge", platform.EdgePort, IPAddress.IPv6Any, endpoint => endpoint.UseEdge());
         // Nothing that a request does on its way blocks: it runs where its bytes arrive, without a hop between threads.
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Parse(settings.Listen), platform.EdgeStatusPort));
-        builder.Services.AddEdge(new EdgeOptions { StateFolder = folder });
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.IPv6Any, platform.EdgeHttpsPort, endpoint => endpoint.UseEdgeTls());
+            kestrel.Listen(IPAddress.Parse(settings.Listen), platform.EdgeStatusPort);
+        });
+        builder.Services.AddEdge(new EdgeOptions { StateFolder = folder, HttpsPort = platform.EdgeHttpsPort, TrustedProxies = platform.TrustedProxies });
         await using var app = builder.Build();
         var handover = app.Services.GetRequiredService<EdgeHandover>();
         if (await handover.TakeAsync(stop) is { } unwilling)
@@ -26,7 +30,7 @@ internal static class EdgeRole
             http => http.Connection.LocalPort == platform.EdgeStatusPort,
             status => status.UseRouting().UseEndpoints(endpoints => endpoints.MapEdgeStatus()));
         app.MapEdge();
-        if (!await RoleHost.TryStartAsync(app, "edge", platform.EdgePort, stop))
+        if (!await RoleHost.TryStartAsync(app, "edge", stop, platform.EdgePort, platform.EdgeHttpsPort, platform.EdgeStatusPort))
             return RoleEnds.PortTaken;
 
         await using var link = new EdgeLink(settings, folder, handover, app.Services);

@@ -39,8 +39,8 @@ internal static class RoleHost
         return builder;
     }
 
-    /// <summary>Starts the host; false, with words about who has it, when the port is taken.</summary>
-    public static async Task<bool> TryStartAsync(WebApplication app, string role, int port, CancellationToken stop)
+    /// <summary>Starts the host; false, with words about who has it, when one of its ports is taken.</summary>
+    public static async Task<bool> TryStartAsync(WebApplication app, string role, CancellationToken stop, params IReadOnlyList<int> ports)
     {
         try
         {
@@ -49,6 +49,8 @@ internal static class RoleHost
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
+            // The message names the address that was tried.
+            var port = ports.FirstOrDefault(p => e.Message.Contains($":{p}:", StringComparison.Ordinal), ports[0]);
             await Console.Error.WriteLineAsync($"crew: the {role} cannot listen on port {port}: {Supervising.PortOwner.Describe(port)}");
             return false;
         }

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Net;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
+using Groundcrew.Edge;
 
 namespace Groundcrew.Daemon.Settings;
 
@@ -15,7 +16,13 @@ internal sealed class PlatformOptions
     private readonly Option<int?> _controlPort = Port("--control-port", "Port of API and console (default 8080).");
     private readonly Option<int?> _agentPort = Port("--agent-port", "Port of the agent's status (default 8081).");
     private readonly Option<int?> _edgePort = Port("--edge-port", "Port that traffic comes to (default 8000).");
+    private readonly Option<int?> _edgeHttpsPort = Port("--edge-https-port", "Port that traffic comes to over TLS, and that redirects to HTTPS name (default 8443).");
     private readonly Option<int?> _edgeStatusPort = Port("--edge-status-port", "Port of the edge's status and metrics (default 8084).");
+    private readonly Option<string?> _trustedProxies = new("--trusted-proxies")
+    {
+        Description = "Networks of proxies in front of the edge, with commas, such as 10.0.0.0/8,2001:db8::/32: X-Forwarded-For and X-Forwarded-Proto are believed of them alone (default none).",
+    };
+
     private readonly Option<string?> _baseDomain = new("--base-domain") { Description = "Where the platform's hosts live (default localhost)." };
     private readonly Option<string?> _region = new("--region") { Description = "The region of this machine (default local)." };
     private readonly Option<string?> _hostname = new("--hostname") { Description = "The name of this machine in the fleet (default: its own)." };
@@ -24,7 +31,7 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _listen = new("--listen") { Description = "Address that the control plane and the status doors listen on (default 127.0.0.1)." };
     private readonly Option<string?> _control = new("--control") { Description = "Address of the control plane, for an agent or edge on another machine." };
 
-    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeStatusPort, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control];
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control];
 
     public void AddTo(Command command)
     {
@@ -42,13 +49,17 @@ internal sealed class PlatformOptions
             ControlPort = parsed.GetValue(_controlPort) ?? before.ControlPort,
             AgentPort = parsed.GetValue(_agentPort) ?? before.AgentPort,
             EdgePort = parsed.GetValue(_edgePort) ?? before.EdgePort,
+            EdgeHttpsPort = parsed.GetValue(_edgeHttpsPort) ?? before.EdgeHttpsPort,
+            TrustedProxies = parsed.GetValue(_trustedProxies)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? before.TrustedProxies,
             EdgeStatusPort = parsed.GetValue(_edgeStatusPort) ?? before.EdgeStatusPort,
             BaseDomain = (parsed.GetValue(_baseDomain) ?? before.BaseDomain).Trim('.').ToLowerInvariant(),
             Region = parsed.GetValue(_region) ?? before.Region,
             TrustLoopback = parsed.GetValue(_trustLoopback) ?? false,
         };
         JudgePorts(problems,
-            (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeStatusPort, platform.EdgeStatusPort));
+            (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeHttpsPort, platform.EdgeHttpsPort),
+            (_edgeStatusPort, platform.EdgeStatusPort));
+        EdgeOptions.JudgeTrustedProxies(platform.TrustedProxies, _trustedProxies.Name, problems);
         problems.RequireSlug("--region", platform.Region);
         if (Uri.CheckHostName(platform.BaseDomain) != UriHostNameType.Dns)
             problems.Add("bad-domain", "--base-domain", $"'{platform.BaseDomain}' is not a domain.", "Use a name such as apps.example.org.");
@@ -89,7 +100,7 @@ internal sealed class PlatformOptions
                 problems.Add("bad-port", option.Name, $"{port} is not a port.", "Use 1 to 65535.");
             foreach (var (other, same) in ports[..i])
                 if (same == port)
-                    problems.Add("same-port", option.Name, $"{port} is the port of {other.Name} too.", "Give each of the four its own.");
+                    problems.Add("same-port", option.Name, $"{port} is the port of {other.Name} too.", "Give each of the five its own.");
         }
     }
 

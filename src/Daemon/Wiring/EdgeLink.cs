@@ -2,6 +2,7 @@ using Groundcrew.Bedrock;
 using Groundcrew.Daemon.Settings;
 using Groundcrew.Edge;
 using Groundcrew.Fleet;
+using Groundcrew.Fleet.OnNode;
 
 namespace Groundcrew.Daemon.Wiring;
 
@@ -41,8 +42,11 @@ internal sealed class EdgeLink(RoleSettings settings, string folder, EdgeHandove
             await handover.HearReplacedAsync(end);
             await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, services.GetRequiredService<MetricRegistry>(), logs);
             link.Register(new EdgeTasks(services.GetRequiredService<EdgeTable>(), logs.CreateLogger<EdgeTasks>()));
+            var certificates = new CertificateTasks(
+                services.GetRequiredService<EdgeCertificates>(), new LinkSources(link), TimeProvider.System, logs.CreateLogger<CertificateTasks>());
+            link.Register(certificates);
             link.Start();
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, end);
+            await certificates.RunAsync(end);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {

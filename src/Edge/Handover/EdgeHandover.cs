@@ -16,6 +16,7 @@ public sealed class EdgeHandover : IAsyncDisposable
 {
     private readonly EdgeOptions _options;
     private readonly EdgeTable _table;
+    private readonly EdgeCertificates _certificates;
     private readonly EdgeListeners _listeners;
     private readonly Departure _departure;
     private readonly TimeProvider _clock;
@@ -31,9 +32,10 @@ public sealed class EdgeHandover : IAsyncDisposable
     private int _began;
 
     internal EdgeHandover(
-        EdgeOptions options, EdgeTable table, EdgeListeners listeners, Departure departure, DurableFiles files, TimeProvider clock, ILogger<EdgeHandover> log)
+        EdgeOptions options, EdgeTable table, EdgeCertificates certificates, EdgeListeners listeners, Departure departure, DurableFiles files, TimeProvider clock,
+        ILogger<EdgeHandover> log)
     {
-        (_options, _table, _listeners, _departure, _clock, _log) = (options, table, listeners, departure, clock, log);
+        (_options, _table, _certificates, _listeners, _departure, _clock, _log) = (options, table, certificates, listeners, departure, clock, log);
         _files = new LeavingFiles(options.StateFolder, files);
         _replaced = new ReplacedEdges(table, clock, options.Process);
         _door = new HandoverDoor(options.StateFolder, AnswerAsync, options.User, clock, log);
@@ -199,8 +201,22 @@ public sealed class EdgeHandover : IAsyncDisposable
     {
         if (_beforeProcess!.IsAlive())
             _replaced.Expect(_beforeProcess);
+        FollowCertificates();
         _log.LogInformation("This edge took over from process {Pid} at generation {Generation}.", _beforeProcess.Pid, _table.Current?.Generation ?? 0);
         return null;
+    }
+
+    /// <summary>The old edge takes no certificate any more: what it took last is on the disk.</summary>
+    private void FollowCertificates()
+    {
+        try
+        {
+            _certificates.Follow();
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            _log.LogWarning("The certificates of the edge before could not be read; those of the start serve on: {Reason}", e.Message);
+        }
     }
 
     private Task AnswerAsync(HandoverLines lines, HandoverAsk ask, CancellationToken ending) => ask switch

@@ -14,6 +14,7 @@ internal sealed class OpenConnection(ConnectionContext connection, Departure dep
     private int _upgraded;
     private int _closed;
     private int _asked;
+    private int _handshaking;
     private bool _isMultiplexed;
     private long _quietSince = now;
 
@@ -47,6 +48,16 @@ internal sealed class OpenConnection(ConnectionContext connection, Departure dep
         Interlocked.Decrement(ref _requests);
     }
 
+    /// <summary>Its client and the edge agree on keys: it is not quiet, though it has no request yet.</summary>
+    public void BeginHandshake() => Interlocked.Exchange(ref _handshaking, 1);
+
+    /// <summary>They have agreed.</summary>
+    public void EndHandshake(long now)
+    {
+        Volatile.Write(ref _quietSince, now);
+        Interlocked.Exchange(ref _handshaking, 0);
+    }
+
     public void BeginUpgrade() => Interlocked.Exchange(ref _upgraded, 1);
 
     public void MarkClosed() => Interlocked.Exchange(ref _closed, 1);
@@ -57,7 +68,7 @@ internal sealed class OpenConnection(ConnectionContext connection, Departure dep
     /// </summary>
     public void AskToClose(bool isQuiet)
     {
-        if ((isQuiet || Volatile.Read(ref _isMultiplexed)) && Interlocked.Exchange(ref _asked, 1) == 0)
+        if (((isQuiet && Volatile.Read(ref _handshaking) == 0) || Volatile.Read(ref _isMultiplexed)) && Interlocked.Exchange(ref _asked, 1) == 0)
             connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
     }
 

@@ -122,7 +122,8 @@ public static class CertificateJudge
         return [.. names.SelectMany(n => n.EnumerateDnsNames()), .. names.SelectMany(n => n.EnumerateIPAddresses()).Select(a => a.ToString())];
     }
 
-    private static CertificateInfo Info(X509Certificate2 certificate) =>
+    /// <summary>What a certificate says of itself.</summary>
+    internal static CertificateInfo Info(X509Certificate2 certificate) =>
         new(NamesOf(certificate), certificate.Subject, certificate.Issuer, certificate.SerialNumber,
             certificate.From(), certificate.Until(),
             Convert.ToHexStringLower(SHA256.HashData(certificate.RawData)));

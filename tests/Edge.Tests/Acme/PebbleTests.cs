@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Groundcrew.Bedrock;
 using Groundcrew.Edge.Acme;
+using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Edge.Tests;
@@ -14,6 +15,8 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
     private static readonly AcmeClientOptions Quick = new() { FirstPoll = TimeSpan.FromMilliseconds(50) };
 
     private readonly SocketsHttpHandler _handler = AcmeClient.NewHandler(pebble.Roots);
+
+    private readonly TempFolder _folder = new();
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -42,6 +45,23 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
         Assert.NotEmpty(edge.Asked);
         Assert.Equal(0, edge.Shown);
         await AssertGoodAsync(issued, "tls.acme.test");
+    }
+
+    [Theory]
+    [InlineData(AcmeChallengeKind.Http01)]
+    [InlineData(AcmeChallengeKind.TlsAlpn01)]
+    public async Task The_edge_itself_shows_what_the_authority_looks_for_and_serves_what_it_issues(AcmeChallengeKind kind)
+    {
+        await using var edge = await TakingHost.StartAsync(_folder.Path, pebble.HttpPort, tlsPort: pebble.TlsPort);
+        using var client = await RegisteredAsync();
+
+        var outcome = await new CertificateOrder(client, new TableChallenges(edge.Table), TimeProvider.System).ObtainAsync(["first.acme.test"], kind, Ct);
+        var issued = Assert.IsType<CertificateOutcome.Issued>(outcome).Certificate;
+        Assert.Empty(edge.Table.Current!.Challenges);
+        edge.Certificates.Serve(1, new KeyedCertificate(issued.Chain, issued.Key), "first.acme.test");
+        var serial = "";
+        await using var tls = await TlsClients.OpenAsync(pebble.TlsPort, "first.acme.test", s => serial = s);
+        Assert.Equal(edge.Certificates.Current.Find("first.acme.test")!.Info.Serial, serial);
     }
 
     [Fact]
@@ -163,7 +183,11 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
         Assert.Equal(AcmeProblem.UnreachableType, thrown.Problem.Type);
     }
 
-    public void Dispose() => _handler.Dispose();
+    public void Dispose()
+    {
+        _handler.Dispose();
+        _folder.Dispose();
+    }
 
     private async Task<string> SubjectShownAsync(params List<SslApplicationProtocol> offered)
     {
@@ -207,6 +231,28 @@ public sealed class PebbleTests(Pebble pebble) : IClassFixture<Pebble>, IDisposa
         chain.ChainPolicy.ExtraStore.ImportFromPem(issued.Chain);
         using var certificate = X509Certificate2.CreateFromPem(issued.Chain);
         Assert.True(chain.Build(certificate), string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation)));
+    }
+
+    /// <summary>Challenges in the route table, as the control plane puts them there.</summary>
+    private sealed class TableChallenges(EdgeTable table) : IAcmeChallenges
+    {
+        private readonly Dictionary<string, ChallengeAnswer> _shown = new(StringComparer.Ordinal);
+        private long _generation;
+
+        public Task PublishAsync(AcmeChallenge challenge, CancellationToken cancellation)
+        {
+            _shown[challenge.Token] = new ChallengeAnswer(challenge.Name, challenge.Token, challenge.KeyAuthorization);
+            return ApplyAsync();
+        }
+
+        public Task WithdrawAsync(AcmeChallenge challenge, CancellationToken cancellation)
+        {
+            _shown.Remove(challenge.Token);
+            return ApplyAsync();
+        }
+
+        private async Task ApplyAsync() => Assert.IsType<ApplyOutcome.Applied>(
+            await Task.Run(() => table.Apply(Tables.Of(++_generation) with { Challenges = [.. _shown.Values] }), Ct));
     }
 
     private sealed class CountingHandler : DelegatingHandler

@@ -6,8 +6,8 @@ using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Edge.Tests;
 
-/// <summary>One plain connection: what breaks is seen, never quietly repeated.</summary>
-internal sealed class Client(Socket socket) : IDisposable
+/// <summary>One connection of HTTP/1.1: what breaks is seen, never quietly repeated.</summary>
+internal sealed class Client(Stream stream) : IDisposable
 {
     private readonly byte[] _buffer = new byte[16 * 1024];
     private string _received = "";
@@ -16,17 +16,20 @@ internal sealed class Client(Socket socket) : IDisposable
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Loopback, port);
-        return new Client(socket);
+        return new Client(new NetworkStream(socket, ownsSocket: true));
     }
 
-    public async Task SendAsync(string text) => await socket.SendAsync(Encoding.ASCII.GetBytes(text));
+    /// <summary>The same over TLS.</summary>
+    public static async Task<Client> OpenTlsAsync(int port, string name) => new(await TlsClients.OpenAsync(port, name));
+
+    public async Task SendAsync(string text) => await stream.WriteAsync(Encoding.ASCII.GetBytes(text));
 
     /// <summary>Reads until the text came; what came after it stays.</summary>
     public async Task<string> UntilAsync(string text)
     {
         while (!_received.Contains(text, StringComparison.Ordinal))
         {
-            var count = await socket.ReceiveAsync(_buffer).WaitAsync(Eventually.Limit);
+            var count = await stream.ReadAsync(_buffer).AsTask().WaitAsync(Eventually.Limit);
             if (count == 0)
                 throw new IOException($"The connection ended after '{_received}'.");
             _received += Encoding.ASCII.GetString(_buffer.AsSpan(0, count));
@@ -48,7 +51,7 @@ internal sealed class Client(Socket socket) : IDisposable
         return !head.Contains("Connection: close", StringComparison.OrdinalIgnoreCase);
     }
 
-    public void Dispose() => socket.Dispose();
+    public void Dispose() => stream.Dispose();
 }
 
 /// <summary>An instance that answers every request with an upgrade, and then sends back what it gets.</summary>

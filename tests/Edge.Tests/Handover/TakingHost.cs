@@ -20,6 +20,8 @@ internal sealed class TakingHost : IAsyncDisposable
 
     private TakingHost(WebApplication app) => _app = app;
 
+    public EdgeCertificates Certificates => _app.Services.GetRequiredService<EdgeCertificates>();
+
     public EdgeTable Table => _app.Services.GetRequiredService<EdgeTable>();
 
     public EdgeHandover Handover => _app.Services.GetRequiredService<EdgeHandover>();
@@ -33,14 +35,23 @@ internal sealed class TakingHost : IAsyncDisposable
     public Task Drained => _draining;
 
     /// <summary>Takes the sockets, and does not begin.</summary>
-    public static async Task<TakingHost> TakeAsync(string folder, int port, ProcessIdentity? process = null, Func<EdgeOptions, EdgeOptions>? change = null)
+    public static async Task<TakingHost> TakeAsync(string folder, int port, ProcessIdentity? process = null, Func<EdgeOptions, EdgeOptions>? change = null, int? tlsPort = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<ISignals>(new SeenSignals());
         var options = new EdgeOptions { StateFolder = folder, Process = process ?? ProcessIdentity.Self, CloseQuietAfter = TimeSpan.FromMilliseconds(300) };
         builder.Services.AddEdge(change?.Invoke(options) ?? options);
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port));
+        builder.WebHost.ConfigureKestrel(k =>
+        {
+            k.Listen(IPAddress.Loopback, port, l =>
+            {
+                if (tlsPort is not null)
+                    l.UseEdge();
+            });
+            if (tlsPort is { } tls)
+                k.Listen(IPAddress.Loopback, tls, l => l.UseEdgeTls());
+        });
         var app = builder.Build();
         var host = new TakingHost(app);
         host.Refusal = await host.Handover.TakeAsync(TestContext.Current.CancellationToken);
@@ -51,9 +62,9 @@ internal sealed class TakingHost : IAsyncDisposable
         return host;
     }
 
-    public static async Task<TakingHost> StartAsync(string folder, int port, ProcessIdentity? process = null, Func<EdgeOptions, EdgeOptions>? change = null)
+    public static async Task<TakingHost> StartAsync(string folder, int port, ProcessIdentity? process = null, Func<EdgeOptions, EdgeOptions>? change = null, int? tlsPort = null)
     {
-        var host = await TakeAsync(folder, port, process, change);
+        var host = await TakeAsync(folder, port, process, change, tlsPort);
         if (host.Refusal is null)
             await host.BeginAsync();
         return host;

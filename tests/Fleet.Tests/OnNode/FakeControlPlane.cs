@@ -37,6 +37,14 @@ internal sealed class FakeControlPlane : IAsyncDisposable
 
     public Dictionary<string, string> Secrets { get; } = [];
 
+    /// <summary>Chain and key by id; what is not here is left out of answers.</summary>
+    public ConcurrentDictionary<Guid, (string Chain, string Key)> Certificates { get; } = new();
+
+    /// <summary>How many were asked for at once, each time.</summary>
+    public ConcurrentQueue<int> CertificateQuestions { get; } = new();
+
+    public System.Net.HttpStatusCode? FailCertificatesWith { get; set; }
+
     public ConcurrentQueue<LinkReports> Reports { get; } = new();
 
     public ConcurrentDictionary<string, TaskReport> Latest { get; } = new();
@@ -101,6 +109,14 @@ internal sealed class FakeControlPlane : IAsyncDisposable
                 Latest[report.Key] = report;
         });
         _app.MapPost("/link/v1/nodes/{id}/secrets", (SecretsQuestion _) => Secrets);
+        _app.MapPost("/link/v1/nodes/{id}/certificates", (CertificatesQuestion question) =>
+        {
+            CertificateQuestions.Enqueue(question.Ids.Count);
+            // Keys are written opened here, as by the real one; a record would write them redacted.
+            return FailCertificatesWith is { } status
+                ? Results.StatusCode((int)status)
+                : Results.Json(question.Ids.Where(Certificates.ContainsKey).Select(id => new { id, chain = Certificates[id].Chain, key = Certificates[id].Key }), Json.Options);
+        });
         _app.MapGet("/link/v1/artifacts/{digest}", (string digest) =>
         {
             Interlocked.Increment(ref ArtifactCalls);

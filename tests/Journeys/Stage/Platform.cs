@@ -30,6 +30,8 @@ public class Platform : IAsyncLifetime, IDisposable
 
     public int EdgePort { get; } = FreePort.Next();
 
+    public int EdgeHttpsPort { get; } = FreePort.Next();
+
     public int EdgeStatusPort { get; } = FreePort.Next();
 
     public string Data => _folder["data"];
@@ -69,7 +71,7 @@ public class Platform : IAsyncLifetime, IDisposable
 
     public Task<Ran> UpAsync(params string[] more) => CrewProgram.RunAsync(
         ["up", "--detach", "--data", Data, "--control-port", $"{ControlPort}", "--agent-port", $"{AgentPort}", "--edge-port", $"{EdgePort}",
-            "--edge-status-port", $"{EdgeStatusPort}", .. Options, .. more]);
+            "--edge-https-port", $"{EdgeHttpsPort}", "--edge-status-port", $"{EdgeStatusPort}", .. Options, .. more]);
 
     public Task<Ran> DownAsync(params string[] more) => CrewProgram.RunAsync(["down", "--data", Data, .. more]);
 

@@ -11,19 +11,28 @@ namespace Groundcrew.Edge;
 /// framing. It stands before Kestrel's HTTP on plain and on TLS connections alike. What is not ordinary is not consumed:
 /// the connection goes on to the full path with that request, and stays there. Thread-safe.
 /// </summary>
-internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider clock) : IHostedService, IDisposable
+internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, PriorKnowledge prior, TimeProvider clock) : IHostedService, IDisposable
 {
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RestAtMost = TimeSpan.FromSeconds(30);
     private readonly DateField _date = new(clock);
     private ITimer? _sweeping;
 
-    /// <summary>Serves what is ordinary; when something else comes, <paramref name="full"/> takes over.</summary>
-    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate full)
+    /// <summary>
+    /// Serves what is ordinary; when something else comes, <paramref name="full"/> takes over, or with
+    /// <paramref name="mayBeHttp2"/> HTTP/2, if a plain connection begins with it.
+    /// </summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate full, bool mayBeHttp2)
     {
-        if (await ServeOrdinaryAsync(connection))
+        var isSecure = connection.Features.Get<ITlsHandshakeFeature>() is not null;
+        var isHttp2 = isSecure && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8);
+        var end = isHttp2 ? DirectEnd.BeforeAny : await ServeOrdinaryAsync(connection);
+        if (end == DirectEnd.Ended)
             return;
-        await full(connection);
+        if (mayBeHttp2 && !isSecure && end == DirectEnd.BeforeAny && await prior.IsSpokenAsync(connection))
+            await prior.ServeAsync(connection);
+        else
+            await full(connection);
     }
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -40,13 +49,10 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
 
     public void Dispose() => _sweeping?.Dispose();
 
-    /// <summary>True when the connection has ended; false when the next request is the full path's.</summary>
-    private async Task<bool> ServeOrdinaryAsync(ConnectionContext connection)
+    private async Task<DirectEnd> ServeOrdinaryAsync(ConnectionContext connection)
     {
-        if (connection.Features.Get<ITlsHandshakeFeature>() is not null
-            && connection.Features.Get<ITlsApplicationProtocolFeature>() is { ApplicationProtocol.Span: var protocol } && protocol.SequenceEqual("h2"u8))
-            return false;
         using var exchange = new DirectExchange(connection, table, clock, _date);
+        var end = DirectEnd.BeforeAny;
         while (true)
         {
             ReadResult read;
@@ -62,9 +68,10 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
             if (next == DirectNext.Nothing)
                 continue;
             if (next == DirectNext.NotOrdinary)
-                return false;
+                return end;
             if (next == DirectNext.Ended)
                 break;
+            end = DirectEnd.BeforeNext;
             try
             {
                 await proxy.ServeAsync(exchange);
@@ -77,6 +84,19 @@ internal sealed class DirectPath(EdgeProxy proxy, EdgeTable table, TimeProvider 
                 break;
         }
         exchange.EndConnection();
-        return true;
+        return DirectEnd.Ended;
+    }
+
+    /// <summary>How the direct path came to its end on a connection.</summary>
+    private enum DirectEnd
+    {
+        /// <summary>The connection has ended.</summary>
+        Ended,
+
+        /// <summary>Its first request is the full path's.</summary>
+        BeforeAny,
+
+        /// <summary>A later request is.</summary>
+        BeforeNext,
     }
 }

@@ -33,7 +33,8 @@ internal sealed class FullExchange : Exchange
 
     public override string Method => _context.Request.Method;
 
-    public override string Host => _context.Request.Host.Value ?? "";
+    /// <summary>As it travels: the framework's own reading decodes names of other scripts.</summary>
+    public override string Host => _context.Request.Headers.Host is [{ } host] ? host : "";
 
     public override string Path => _context.Request.Path.Value ?? "";
 

@@ -18,9 +18,19 @@ public interface ISecretSource
     Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation);
 }
 
-/// <summary>Both, over the link. Thread-safe.</summary>
+/// <summary>Where an edge's certificates come from.</summary>
+public interface ICertificateSource
+{
+    /// <summary>Certificates with their keys; those that are not there any more are left out.</summary>
+    /// <param name="ids">Which ones, at most <see cref="CertificatesQuestion.MaxIds"/>.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="IOException">They cannot be had now; trying again may help.</exception>
+    Task<IReadOnlyList<CertificateMaterial>> AskAsync(IReadOnlyList<Guid> ids, CancellationToken cancellation);
+}
+
+/// <summary>All of them, over the link. Thread-safe.</summary>
 /// <param name="link">The link.</param>
-public sealed class LinkSources(NodeLink link) : IArtifactSource, ISecretSource
+public sealed class LinkSources(NodeLink link) : IArtifactSource, ISecretSource, ICertificateSource
 {
     /// <inheritdoc/>
     public async Task<Stream> OpenAsync(string digest, CancellationToken cancellation)
@@ -36,13 +46,20 @@ public sealed class LinkSources(NodeLink link) : IArtifactSource, ISecretSource
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation)
+    public async Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation) =>
+        await AskAsync<Dictionary<string, Secret>>("secrets", new SecretsQuestion(instanceId), cancellation);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<CertificateMaterial>> AskAsync(IReadOnlyList<Guid> ids, CancellationToken cancellation) =>
+        await AskAsync<List<CertificateMaterial>>("certificates", new CertificatesQuestion(ids), cancellation);
+
+    private async Task<T> AskAsync<T>(string what, object question, CancellationToken cancellation)
     {
         if (link.NodeId is not { } node)
             throw new IOException("The link to the control plane does not stand yet.");
         try
         {
-            return await link.Calls.PostAsync<Dictionary<string, Secret>>($"/link/v1/nodes/{node}/secrets", new SecretsQuestion(instanceId), cancellation);
+            return await link.Calls.PostAsync<T>($"/link/v1/nodes/{node}/{what}", question, cancellation);
         }
         catch (LinkException e)
         {
