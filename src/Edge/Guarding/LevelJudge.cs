@@ -8,7 +8,7 @@ public static class LevelJudge
     private const int MaxMessage = 1000;
 
     /// <summary>Each that waits holds a connection and its buffers.</summary>
-    private const int MostWaiting = 100_000;
+    private const int MostWaiting = 1_000_000;
 
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(30);
