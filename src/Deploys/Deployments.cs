@@ -273,7 +273,8 @@ public sealed class Deployments
             ? Judged<IReadOnlyList<Placed>>.Good([])
             : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Regions.Keys, settings.Limits, () => Ids.New(_clock));
         if (judged.Value is null)
-            return new RolloutAnswer.Refused(judged.Problems);
+            return new RolloutAnswer.Refused(drained.Nodes.Count == 0 ? judged.Problems : [.. judged.Problems, new Problem(
+                "node-drained", "", $"Nothing is placed on what is drained at the edges, which {drained.Nodes.Count} of the nodes are.", "Give one back: crew edge undrain --node NODE. 'crew edge' names them.")]);
         if (judged.Value.Count > 0 && await MissingArtifactAsync(db, settings, cancellation) is { } missing)
             return new RolloutAnswer.Refused([missing]);
         var keptUntil = target.KeptUntil;
