@@ -64,11 +64,11 @@ internal sealed record RepairPlan(IReadOnlyList<Placed> Start, IReadOnlyList<Gui
 internal sealed class RepairLoop(
     Store store, Nodes nodes, Instances instances, Routes routes, Retirement retirement, TimeProvider clock) : ILoop
 {
-    /// <summary>
-    /// Since when this control plane sees instances leave, which need their time; another one counts it anew. Of a run to
-    /// the next, for loops never overlap.
-    /// </summary>
-    private Dictionary<Guid, DateTimeOffset> _leaving = [];
+    /// <summary>Longer than any instance may take to leave; whoever is older is gone, and was ended by somebody else.</summary>
+    private static readonly TimeSpan LongestLeave = TimeSpan.FromHours(25);
+
+    /// <summary>Since when this control plane sees instances leave, which have a time for it; another one counts anew. Runs never overlap.</summary>
+    private readonly Dictionary<Guid, DateTimeOffset> _leaving = [];
 
     public string Name => "repair";
 
@@ -81,18 +81,20 @@ internal sealed class RepairLoop(
         var labels = await store.ReadAsync((db, cancel) => db.Set<DeploymentRow>()
             .Where(d => d.Status == DeploymentStatus.Active || d.Status == DeploymentStatus.Inactive).Select(d => d.Label).ToListAsync(cancel), cancellation);
         var words = new List<string>();
-        var before = _leaving;
-        _leaving = [];
         foreach (var label in labels)
         {
             var (plan, settings) = await store.WriteAsync((db, cancel) => RepairAsync(db, label, cancel), cancellation);
-            var leaving = plan.End.Concat(plan.Abandon).ToDictionary(id => id, id => before.GetValueOrDefault(id, clock.GetUtcNow()));
-            var stopped = leaving.Count == 0 ? [] : await retirement.StopDrainedAsync(leaving, plan.Abandon, settings, cancellation);
-            foreach (var (id, since) in leaving.Where(l => !stopped.Contains(l.Key)))
+            var leaving = plan.End.Concat(plan.Abandon).ToDictionary(id => id, id => _leaving.GetValueOrDefault(id, clock.GetUtcNow()));
+            foreach (var (id, since) in leaving)
                 _leaving[id] = since;
+            var stopped = leaving.Count == 0 ? [] : await retirement.StopDrainedAsync(leaving, plan.Abandon, settings, cancellation);
+            foreach (var id in stopped)
+                _leaving.Remove(id);
             if (!plan.IsEmpty || plan.Waiting is not null)
                 words.Add($"{label}: {plan.Start.Count} started, {stopped.Count} moved away, {leaving.Count - stopped.Count} leaving{(plan.Waiting is { } why ? $" ({why})" : "")}");
         }
+        foreach (var old in _leaving.Where(l => clock.GetUtcNow() - l.Value > LongestLeave).Select(l => l.Key).ToList())
+            _leaving.Remove(old);
         return words.Count == 0 ? $"{labels.Count} deployments are where they should be" : string.Join("; ", words);
     }
 

@@ -121,7 +121,7 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         await edge.ReportAsync();
         var stop = (await _world.Plane.Operations.ListAsync(new OperationFilter(Kind: "stop"), 1, null, Ct)).Items.Single();
         async Task<List<string>> SaidAsync() => [.. (await _world.Plane.Operations.LinesAsync(stop.Id, Ct)).Select(l => l.Text)];
-        await Eventually.TrueAsync(async () => (await SaidAsync()).Exists(t => t.StartsWith("upgraded connections, such as WebSockets, have until", StringComparison.Ordinal)), "it waits for them");
+        await SaysAsync(stop.Id, "upgraded connections, such as WebSockets, have until");
         // The drain time is long over, and they are not cut.
         await _world.StepAsync(TimeSpan.FromSeconds(60));
         await edge.LoadAsync(ends, 0);
@@ -146,7 +146,7 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         var stop = (await _world.Plane.Operations.ListAsync(new OperationFilter(Kind: "stop"), 1, null, Ct)).Items.Single();
         await _world.RestartAsync();
         await _world.StepAsync(TimeSpan.FromSeconds(16));
-        await Eventually.TrueAsync(async () => (await _world.Plane.Operations.LinesAsync(stop.Id, Ct)).Any(l => l.Text.StartsWith("upgraded", StringComparison.Ordinal)), "it waits for it");
+        await SaysAsync(stop.Id, "upgraded connections, such as WebSockets, have until");
         Assert.Equal(2, _world.Fleet.Workers.SelectMany(w => w.Of(first.Label)).Count());
         await edge.LoadAsync((await _world.InstancesAsync(first.Label))[0].Id, 0);
         await _world.EndAsync(stop.Id);
@@ -292,4 +292,11 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         Assert.Equal(before.Take(before.Count - forgotten).Select(i => i.Id), after.Select(i => i.Id));
         Assert.Equal(2, (await _world.InstancesAsync()).Count);
     }
+
+    /// <summary>Waits for a line of an operation; what it says is kept a moment later, by the clock.</summary>
+    private Task SaysAsync(Guid operation, string start) => Eventually.TrueAsync(async () =>
+    {
+        await _world.StepAsync(TimeSpan.FromMilliseconds(50));
+        return (await _world.Plane.Operations.LinesAsync(operation, Ct)).Any(l => l.Text.StartsWith(start, StringComparison.Ordinal));
+    }, start);
 }
