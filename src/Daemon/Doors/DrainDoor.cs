@@ -80,7 +80,9 @@ internal static class DrainDoor
         DrainView view, DrainEnd end, long generation, Wait wait, Routes routes, CancellationToken cancellation) =>
         Answers.View(view with
         {
-            State = end.IsDrained ? "drained" : "draining", InFlight = end.InFlight, Upgraded = end.Upgraded,
+            State = end.IsDrained ? "drained" : "draining",
+            InFlight = end.InFlight,
+            Upgraded = end.Upgraded,
             Confirmation = TrafficViews.Of(await routes.AnswerAsync(generation, cancellation, wait.Deadline)),
         });
 
