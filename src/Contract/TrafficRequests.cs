@@ -34,7 +34,14 @@ public sealed record CreateMaintenance(
 /// <param name="Instance">Only this instance.</param>
 /// <param name="Deadline">How long requests in flight are waited for, such as <c>30s</c>, which it is when left out.</param>
 /// <param name="Force">Whether an environment may be left without any instance that takes its traffic.</param>
-public sealed record DrainRequest(Guid? Instance, string? Deadline, bool? Force);
+/// <param name="WebSocketGrace">How long upgraded connections, such as WebSockets, are waited for; not at all when left out.</param>
+public sealed record DrainRequest(Guid? Instance, string? Deadline, bool? Force, string? WebSocketGrace);
+
+/// <summary><c>POST /api/v1/edge/nodes/{id}/drain</c>: what runs on a node, now or later, takes no new requests, and runs on.</summary>
+/// <param name="Deadline">How long requests in flight are waited for, such as <c>30s</c>, which it is when left out.</param>
+/// <param name="Force">Whether an environment may be left without any instance that takes its traffic.</param>
+/// <param name="WebSocketGrace">How long upgraded connections, such as WebSockets, are waited for; not at all when left out.</param>
+public sealed record DrainNodeRequest(string? Deadline, bool? Force, string? WebSocketGrace);
 
 /// <summary><c>POST /api/v1/deployments/{label}/undrain</c>: its instances take requests again.</summary>
 /// <param name="Instance">Only this instance.</param>

@@ -89,14 +89,16 @@ public sealed record MaintenanceView(
     Guid Id, string? Org, string? Message, string? RetryAfter, bool RetryAfterIsRemaining, DateTimeOffset Since, DateTimeOffset? Until,
     IReadOnlyList<string> Exempt, string Actor, ConfirmationView? Confirmation);
 
-/// <summary>Instances that take no new requests and run on.</summary>
-/// <param name="Deployment">The deployment's label.</param>
-/// <param name="Instance">The one instance; null for all of the deployment.</param>
+/// <summary>Instances that take no new requests and run on: of a deployment, or of a node.</summary>
+/// <param name="Deployment">The deployment's label; null for those of a node.</param>
+/// <param name="Instance">The one instance; null for all.</param>
+/// <param name="Node">The node's hostname; null for those of a deployment.</param>
 /// <param name="State">draining (requests are in flight, or an edge has not said that none is), drained or serving (given back).</param>
-/// <param name="InFlight">Requests that edges still have in flight to them.</param>
-/// <param name="Upgraded">How many of these are upgraded connections, such as WebSockets.</param>
+/// <param name="InFlight">Requests that edges still have in flight to them, upgraded ones included.</param>
+/// <param name="Upgraded">How many of these are upgraded connections, such as WebSockets: they keep nothing from being drained.</param>
 /// <param name="Since">Since when; null when they were given back.</param>
 /// <param name="Actor">Who did it; null when they were given back.</param>
 /// <param name="Confirmation">How the edges took it; null in lists.</param>
 public sealed record DrainView(
-    string Deployment, Guid? Instance, string State, int InFlight, int Upgraded, DateTimeOffset? Since, string? Actor, ConfirmationView? Confirmation);
+    string? Deployment, Guid? Instance, string? Node, string State, int InFlight, int Upgraded, DateTimeOffset? Since, string? Actor,
+    ConfirmationView? Confirmation);

@@ -153,7 +153,8 @@ public sealed class Deployments
         var row = await db.Set<DeploymentRow>().SingleAsync(d => d.Label == label, cancellation);
         var ids = (await _instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();
         row.Operation = Ids.New(_clock);
-        var begun = await _operations.BeginAsync(db, _stop, new StopPlan(label, ids, SettingsOf(row).Drain), new BeginOptions
+        var settings = SettingsOf(row);
+        var begun = await _operations.BeginAsync(db, _stop, new StopPlan(label, ids, settings.Drain, settings.WebSocketGrace), new BeginOptions
         {
             Id = row.Operation, Subject = $"{where.Org}/{where.Project}", Actor = asker.Actor,
             Leases = [LeaseOf(project.Id, pointer.Name), StopPlan.LeaseOf(label)],
@@ -262,15 +263,18 @@ public sealed class Deployments
         string summary, string? reason, Asker asker, CancellationToken cancellation)
     {
         var settings = SettingsOf(target);
-        var up = (await _nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker && !_nodes.IsDown(n)).ToList();
+        // The last word of a node that is down is no word: its instances do not count as running. Nor do those of a drained
+        // one, which nothing is sent to.
+        var drained = await Drains.AllAsync(db, cancellation);
+        var up = (await _nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Worker && !_nodes.IsDown(n) && !drained.HoldsNode(n.Id)).ToList();
         var workers = up.Where(n => n.State == NodeState.Ready).ToList();
-        // The last word of a node that is down is no word: its instances do not count as running.
         var running = (await _instances.ListAsync(db, target.Label, cancellation)).Where(i => i.TakesTraffic && up.Exists(n => n.Id == i.NodeId)).ToList();
         var judged = settings.Image is not null
             ? Judged<IReadOnlyList<Placed>>.Good([])
             : Placement.Choose(workers, region => Math.Max(0, settings.InstancesIn(region) - running.Count(i => i.Region == region)), settings.Regions.Keys, settings.Limits, () => Ids.New(_clock));
         if (judged.Value is null)
-            return new RolloutAnswer.Refused(judged.Problems);
+            return new RolloutAnswer.Refused(drained.Nodes.Count == 0 ? judged.Problems : [.. judged.Problems, new Problem(
+                "node-drained", "", $"Nothing is placed on what is drained at the edges, which {drained.Nodes.Count} of the nodes are.", "Give one back: crew edge undrain --node NODE. 'crew edge' names them.")]);
         if (judged.Value.Count > 0 && await MissingArtifactAsync(db, settings, cancellation) is { } missing)
             return new RolloutAnswer.Refused([missing]);
         var keptUntil = target.KeptUntil;

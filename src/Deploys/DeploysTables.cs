@@ -90,6 +90,7 @@ public sealed class DeploysTables : IStorePart
             );
             """),
         new(3, "what people lay over the traffic: holds, splits, maintenance and drains", TrafficTables.Create),
+        new(4, "nodes that are drained at the edges", TrafficTables.AddNodeDrains),
     ];
 
     /// <inheritdoc/>
@@ -124,6 +125,7 @@ public sealed class DeploysTables : IStorePart
             e.ToTable("drains").HasKey(d => d.Id);
             e.HasIndex(d => d.Deployment);
         });
+        model.Entity<NodeDrainRow>(e => e.ToTable("node_drains").HasKey(d => d.NodeId));
         model.Entity<RouteTableRow>(e =>
         {
             e.ToTable("route_table").HasKey(t => t.Id);

@@ -23,7 +23,7 @@ internal sealed class RoutesLoop(Store store, Nodes nodes, Instances instances, 
         var atLeast = await routes.ForeignAsync(cancellation) + 1 ?? 0;
         var generation = await store.WriteAsync(async (db, cancel) =>
         {
-            await TableLevels.SweepAsync(db, instances, clock.GetUtcNow(), cancel);
+            await TableLevels.SweepAsync(db, instances, nodes, clock.GetUtcNow(), cancel);
             return await routes.PublishAsync(db, cancel, atLeast);
         }, cancellation);
         return $"route table {generation}";
@@ -66,8 +66,9 @@ internal sealed class RetireLoop(Store store, Operations operations, Instances i
             return false;
         var ids = (await instances.ListAsync(db, label, cancellation)).Select(i => i.Id).ToList();
         await instances.WithdrawAsync(db, ids, cancellation);
+        var settings = Deployments.SettingsOf(row);
         var begun = await operations.BeginAsync(
-            db, retirement.Stop, new StopPlan(label, ids, Deployments.SettingsOf(row).Drain),
+            db, retirement.Stop, new StopPlan(label, ids, settings.Drain, settings.WebSocketGrace),
             new BeginOptions
             {
                 Subject = $"{row.Org}/{row.Project}", Summary = $"stop {label}: its rollback window ended", Actor = Actor.Platform("retire"),

@@ -9,7 +9,8 @@ namespace Groundcrew.Deploys;
 /// <param name="Deployment">The label.</param>
 /// <param name="Instances">Its instances, already out of traffic.</param>
 /// <param name="Drain">How long requests in flight are waited for.</param>
-public sealed record StopPlan(string Deployment, IReadOnlyList<Guid> Instances, TimeSpan Drain)
+/// <param name="WebSocketGrace">How long upgraded connections are waited for.</param>
+public sealed record StopPlan(string Deployment, IReadOnlyList<Guid> Instances, TimeSpan Drain, TimeSpan WebSocketGrace = default)
 {
     /// <summary>The lease that stopping a deployment holds.</summary>
     internal static string LeaseOf(string label) => $"deployment/{label}";
@@ -44,33 +45,50 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
         };
     }
 
-    /// <summary>All of it at once, for instances of an operation that is being taken back.</summary>
+    /// <summary>
+    /// All of it at once, for instances of an operation that is being taken back. They had traffic for moments at most:
+    /// upgraded connections are waited for no longer than requests, for the environment is not free before the end.
+    /// </summary>
     public async Task EndInstancesAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, Action<string> say, CancellationToken cancellation)
     {
         if (ids.Count == 0)
             return;
-        await WithdrawAndDrainAsync(ids, drain, say, cancellation);
+        await WithdrawAndDrainAsync(ids, drain, clock.GetUtcNow() + drain, say, cancellation);
         await StopAndWaitAsync(ids, drain, say, cancellation);
     }
 
     /// <summary>
-    /// The same for instances of a node that is down. Its answer is not waited for, so that they count as gone; should it
-    /// come back, it is told to stop them.
+    /// Tells the nodes to stop those of the instances that left the table and that nothing needs any more: every edge
+    /// confirmed zero requests in flight and no upgraded connection, or the time for it passed. Waits for nothing. Those
+    /// to abandon count as gone at once; should their node come back, it is told to stop them.
     /// </summary>
-    public async Task AbandonInstancesAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, CancellationToken cancellation)
+    /// <param name="leaving">Since when each is leaving.</param>
+    /// <param name="abandon">Which of them are on nodes whose answer is not waited for.</param>
+    /// <param name="settings">Their deployment's.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <returns>Those that were told.</returns>
+    public async Task<IReadOnlyCollection<Guid>> StopDrainedAsync(
+        IReadOnlyDictionary<Guid, DateTimeOffset> leaving, IReadOnlyCollection<Guid> abandon, ServiceSettings settings, CancellationToken cancellation)
     {
-        await WithdrawAndDrainAsync(ids, drain, _ => { }, cancellation);
-        await store.WriteAsync(async (db, cancel) =>
-        {
-            await instances.StopAsync(db, ids, cancel);
-            await db.SaveChangesAsync(cancel);
-            await instances.AbandonAsync(db, ids, cancel);
-        }, cancellation);
+        var generation = (await routes.CurrentAsync(cancellation)).Generation;
+        var (busy, upgraded) = await routes.InUseAsync(generation, [.. leaving.Keys], cancellation);
+        var now = clock.GetUtcNow();
+        var ends = leaving.Where(l => (!busy.Contains(l.Key) || now - l.Value >= settings.Drain) && (!upgraded.Contains(l.Key) || now - l.Value >= settings.WebSocketGrace))
+            .Select(l => l.Key).ToList();
+        if (ends.Count > 0)
+            await store.WriteAsync(async (db, cancel) =>
+            {
+                await instances.StopAsync(db, ends, cancel);
+                await db.SaveChangesAsync(cancel);
+                await instances.AbandonAsync(db, [.. ends.Intersect(abandon)], cancel);
+            }, cancellation);
+        return ends;
     }
 
     private async Task<StepEnd> DrainAsync(StepContext<StopPlan> context, CancellationToken cancellation)
     {
-        await WithdrawAndDrainAsync(context.Plan.Instances, context.Plan.Drain, context.Say, cancellation);
+        var plan = context.Plan;
+        await WithdrawAndDrainAsync(plan.Instances, plan.Drain, context.StepStartedAt + plan.WebSocketGrace, context.Say, cancellation);
         return StepEnd.Done;
     }
 
@@ -80,7 +98,8 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
         return StepEnd.Done;
     }
 
-    private async Task WithdrawAndDrainAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, Action<string> say, CancellationToken cancellation)
+    private async Task WithdrawAndDrainAsync(
+        IReadOnlyCollection<Guid> ids, TimeSpan drain, DateTimeOffset closedBy, Action<string> say, CancellationToken cancellation)
     {
         var generation = await store.WriteAsync(async (db, cancel) =>
         {
@@ -89,6 +108,10 @@ internal sealed class Retirement(Store store, Nodes nodes, Instances instances, 
         }, cancellation);
         var drained = await routes.DrainedAsync(generation, ids, clock.GetUtcNow() + drain, cancellation);
         say(drained ? "the edges confirmed zero requests in flight" : $"the drain time of {Quantity.Format(drain)} passed before every edge confirmed zero requests in flight");
+        if (await routes.ClosedAsync(ids, clock.GetUtcNow(), cancellation))
+            return;
+        say($"upgraded connections, such as WebSockets, have until {closedBy.UtcDateTime:HH:mm:ss} UTC");
+        say(await routes.ClosedAsync(ids, closedBy, cancellation) ? "the upgraded connections ended" : "their time passed: the upgraded connections that are left end with the instances");
     }
 
     private async Task StopAndWaitAsync(IReadOnlyCollection<Guid> ids, TimeSpan drain, Action<string> say, CancellationToken cancellation)

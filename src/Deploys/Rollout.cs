@@ -124,8 +124,9 @@ internal sealed class Rollout(Store store, Instances instances, Routes routes, R
     private async Task<StepEnd> SwitchAsync(StepContext<RolloutPlan> context, CancellationToken cancellation)
     {
         // An instance may have died since its check; traffic never leaves what serves for something that does not.
-        if (!(await instances.ListAsync(context.Plan.Deployment, cancellation)).Any(i => i.TakesTraffic))
-            return StepEnd.Failed("no instance is ready any more");
+        var drained = await store.ReadAsync(Drains.AllAsync, cancellation);
+        if (!(await instances.ListAsync(context.Plan.Deployment, cancellation)).Any(i => i.TakesTraffic && !drained.HoldsNode(i.NodeId)))
+            return StepEnd.Failed("no instance is ready any more, or all of them are on nodes that were drained");
         var generation = await PointAsync(context, context.Plan.Deployment, context.Plan.Previous, cancellation);
         return generation is null
             ? StepEnd.Failed("a newer operation moved this environment")

@@ -106,13 +106,28 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
 
     /// <summary>
     /// Waits until every edge serves <paramref name="generation"/> and has no request in flight to the instances
-    /// (invariant 4). False when the deadline passed first. A silent edge is waited for too: it may only be cut off from
-    /// us, and still send requests by an older table.
+    /// (invariant 4); upgraded connections are counted apart. False when the deadline passed first. A silent edge is waited
+    /// for too: it may only be cut off from us, and still send requests by an older table.
     /// </summary>
     public Task<bool> DrainedAsync(long generation, IReadOnlyCollection<Guid> ids, DateTimeOffset deadline, CancellationToken cancellation) =>
-        WaitForEdgesAsync(
-            _ => true, edge => edge.Serves(generation) && !edge.Report!.Draining.Any(t => t.InFlight > 0 && ids.Contains(t.InstanceId)),
-            () => false, deadline, cancellation);
+        WaitForEdgesAsync(_ => true, edge => edge.IsDone(generation, ids), () => false, deadline, cancellation);
+
+    /// <summary>
+    /// Waits until no edge has an upgraded connection to the instances, such as a WebSocket. False when the deadline
+    /// passed first. An edge that is there and has not said anything since this control plane started may have some.
+    /// </summary>
+    public Task<bool> ClosedAsync(IReadOnlyCollection<Guid> ids, DateTimeOffset deadline, CancellationToken cancellation) =>
+        WaitForEdgesAsync(_ => true, edge => !edge.MayBeUpgraded(ids, nodes), () => false, deadline, cancellation);
+
+    /// <summary>
+    /// What keeps instances that left the table from being stopped, as it is now: which of them may have requests in
+    /// flight, and which may have upgraded connections.
+    /// </summary>
+    internal async Task<(HashSet<Guid> Busy, HashSet<Guid> Upgraded)> InUseAsync(long generation, IReadOnlyCollection<Guid> ids, CancellationToken cancellation)
+    {
+        var edges = await LookAsync(cancellation);
+        return ([.. ids.Where(id => !edges.All(e => e.IsDone(generation, [id])))], [.. ids.Where(id => edges.Exists(e => e.MayBeUpgraded([id], nodes)))]);
+    }
 
     /// <summary>
     /// The edges, by hostname, that <see cref="ConfirmAsync"/> would not wait for and that have not said that they serve
@@ -168,7 +183,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     private async Task<List<Route>> ComputeAsync(StoreContext db, CancellationToken cancellation)
     {
         var drained = await Drains.AllAsync(db, cancellation);
-        // A deployment that is drained keeps its host, and has no targets there.
+        // A deployment that is drained keeps its host, and has no targets there; nor has what runs on a drained node.
         var running = (await instances.ListAsync(db, null, cancellation)).Where(i => i.TakesTraffic)
             .GroupBy(i => i.Deployment, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => (IReadOnlyList<Target>)[.. g.Where(i => !drained.Holds(i)).Select(i => new Target(i.Id, i.Status.Address!, i.Region))], StringComparer.Ordinal);
@@ -197,5 +212,12 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         public bool IsForeign => Report is { } report && (report.Serving > Newest || (report.Problem is not null && Attempted <= report.Serving));
 
         public bool Serves(long generation) => Report?.Serving >= generation && !IsForeign;
+
+        /// <summary>It routes by this table, and no request of an older one is in flight to the instances.</summary>
+        public bool IsDone(long generation, IReadOnlyCollection<Guid> ids) =>
+            Serves(generation) && !Report!.Draining.Any(t => t.InFlight > t.Upgraded && ids.Contains(t.InstanceId));
+
+        public bool MayBeUpgraded(IReadOnlyCollection<Guid> ids, Nodes nodes) =>
+            Report is null ? nodes.IsExpected(Node) : Report.Draining.Any(t => t.Upgraded > 0 && ids.Contains(t.InstanceId));
     }
 }

@@ -43,6 +43,9 @@ public sealed record ServiceSettings
     /// <summary>How long requests in flight are waited for, and then SIGTERM may take (T-34).</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>How long upgraded connections, such as WebSockets, are waited for once an instance gets no new ones.</summary>
+    public TimeSpan WebSocketGrace { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long a superseded deployment stays running (ZW-79).</summary>
     public TimeSpan RollbackWindow { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -56,14 +56,14 @@ internal sealed class EdgeMeters
     {
         _breakers.Clear();
         _held.Clear();
-        foreach (var (service, status, targets) in table.Breakers())
+        foreach (var service in table.Services)
         {
-            _breakers.With(service.Org, service.Project, service.Environment, "").Set(Openness(status));
-            foreach (var (instance, _, of) in targets)
-                _breakers.With(service.Org, service.Project, service.Environment, instance.ToString()).Set(Openness(of));
+            var (name, now) = (service.Key.Name, table.Now);
+            _breakers.With(name.Org, name.Project, name.Environment, "").Set(Openness(service.Key.Breaker.Status(now)));
+            foreach (var target in EdgeTable.TargetsOf(service))
+                _breakers.With(name.Org, name.Project, name.Environment, target.InstanceId.ToString()).Set(Openness(target.Breaker.Status(now)));
+            _held.With(name.Org, name.Project, name.Environment).Set(service.First().Hold.Waiting);
         }
-        foreach (var (service, _, hold, _) in table.Limits())
-            _held.With(service.Org, service.Project, service.Environment).Set(hold.Waiting);
     }
 
     private static double Openness(BreakerStatus status) => status.State switch

@@ -120,22 +120,6 @@ public sealed partial class EdgeTable
             target.Pool.Sweep(_clock, restAtMost);
     }
 
-    /// <summary>The breakers of every service and target, as they are now.</summary>
-    internal IReadOnlyList<(ServiceName Service, BreakerStatus Status, IReadOnlyList<(Guid Instance, string Address, BreakerStatus Status)> Targets)> Breakers()
-    {
-        var now = _clock.GetTimestamp();
-        return
-        [
-            .. Volatile.Read(ref _current).Routes.GroupBy(r => r.Service).Select(g => (
-                g.Key.Name, g.Key.Breaker.Status(now),
-                (IReadOnlyList<(Guid, string, BreakerStatus)>)[.. g.SelectMany(r => r.Targets).Distinct().Select(t => (t.InstanceId, t.Address, t.Breaker.Status(now)))])),
-        ];
-    }
-
-    /// <summary>What holds services back, as it is now.</summary>
-    internal IReadOnlyList<(ServiceName Service, ServiceState State, HoldGate Hold, IReadOnlyList<RateLimiter> Rates)> Limits() =>
-        [.. Volatile.Read(ref _current).Routes.GroupBy(r => r.Service).Select(g => (g.Key.Name, g.Key, g.First().Hold, (IReadOnlyList<RateLimiter>)[.. g.SelectMany(r => r.Rates).Distinct()]))];
-
     /// <summary>The targets that the edge asks by itself, and how.</summary>
     internal IReadOnlyDictionary<TargetState, ProbePolicy> Probed()
     {

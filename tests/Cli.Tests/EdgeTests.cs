@@ -19,7 +19,7 @@ public sealed class EdgeTests
         "acme", "web", "production", state, state == "closed" ? "Back at noon" : null, state == "paused" ? "30s" : null, state == "paused" ? 1000 : null, Crew.Now.AddMinutes(-1), "ann", confirmation);
 
     private static DrainView Drain(string state, ConfirmationView? confirmation = null) => new(
-        "web-old1234-acme", null, state, state == "draining" ? 3 : 0, state == "draining" ? 1 : 0, Crew.Now, "ann", confirmation);
+        "web-old1234-acme", null, null, state, state == "draining" ? 3 : 0, state == "draining" ? 1 : 0, Crew.Now, "ann", confirmation);
 
     [Fact]
     public async Task Status()
@@ -28,7 +28,7 @@ public sealed class EdgeTests
         control.Says("GET edge", new EdgesView(
             42, [new(Guid.Empty, "edge-1", "local", "current", 42, 42, Crew.Now.AddSeconds(-1), null, [new(Guid.Empty, "127.0.0.1:1", 3, 1)]),
                 new(Guid.Empty, "edge-2", "local", "refused", 41, 42, Crew.Now.AddSeconds(-4), "the disk is full", [])],
-            [Held("paused"), Held("closed") with { Environment = "staging" }], [Split], [Maintenance(), Maintenance(null) with { Until = null }], [Drain("draining"), Drain("drained") with { Instance = Views.Operation }]));
+            [Held("paused"), Held("closed") with { Environment = "staging" }], [Split], [Maintenance(), Maintenance(null) with { Until = null }], [Drain("draining"), Drain("drained") with { Instance = Views.Operation }, Drain("drained") with { Deployment = null, Node = "worker-3", InFlight = 2, Upgraded = 2 }]));
         await ShowsAsync(control, "edge", "edge");
     }
 
@@ -93,7 +93,7 @@ public sealed class EdgeTests
         Assert.Contains("the disk is full", late.Error, StringComparison.Ordinal);
         var drains = await crew.AsScriptAsync("edge", "drain", "web-old1234-acme", "--deadline", "5s");
         drains.Ends(ExitCode.Failed);
-        Assert.Contains("3 requests in flight, 1 of them upgraded", drains.Out, StringComparison.Ordinal);
+        Assert.Contains("2 requests in flight, 1 WebSocket open", drains.Out, StringComparison.Ordinal);
         Assert.Equal("""{"deadline":"5s","force":false}""", control.Asked.Last().Body);
     }
 

@@ -107,6 +107,78 @@ public sealed class FleetTroubleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stop_waits_for_websockets_as_long_as_their_grace_and_no_longer()
+    {
+        var first = await _world.DeployAsync(change: s => s with { WebSocketGrace = TimeSpan.FromMinutes(2) });
+        await _world.DeployAsync();
+        var (ends, stays) = ((await _world.InstancesAsync(first.Label))[0].Id, (await _world.InstancesAsync(first.Label))[1].Id);
+        var edge = _world.Fleet.Edges[0];
+        await edge.LoadAsync(ends, 0, upgraded: 2);
+        await edge.LoadAsync(stays, 0, upgraded: 1);
+        await _world.StepAsync(TimeSpan.FromMinutes(11));
+        await _world.Plane.LoopAsync("retire");
+        await _world.Fleet.QuietAsync();
+        await edge.ReportAsync();
+        var stop = (await _world.Plane.Operations.ListAsync(new OperationFilter(Kind: "stop"), 1, null, Ct)).Items.Single();
+        async Task<List<string>> SaidAsync() => [.. (await _world.Plane.Operations.LinesAsync(stop.Id, Ct)).Select(l => l.Text)];
+        await SaysAsync(stop.Id, "upgraded connections, such as WebSockets, have until");
+        // The drain time is long over, and they are not cut.
+        await _world.StepAsync(TimeSpan.FromSeconds(60));
+        await edge.LoadAsync(ends, 0);
+        Assert.Equal(2, _world.Fleet.Workers.SelectMany(w => w.Of(first.Label)).Count());
+        Assert.All(await _world.InstancesAsync(first.Label), i => Assert.Equal(InstancePhase.Withdrawn, i.Phase));
+        await _world.StepAsync(TimeSpan.FromSeconds(61));
+        await _world.EndAsync(stop.Id);
+        Assert.Contains("their time passed: the upgraded connections that are left end with the instances", await SaidAsync());
+        Assert.Contains("the edges confirmed zero requests in flight", await SaidAsync());
+        Assert.Empty(_world.Fleet.Workers.SelectMany(w => w.Of(first.Label)));
+    }
+
+    [Fact]
+    public async Task A_control_plane_that_starts_again_cuts_no_websocket_that_it_has_not_heard_of_yet()
+    {
+        var first = await _world.DeployAsync();
+        await _world.DeployAsync();
+        var edge = _world.Fleet.Edges[0];
+        await edge.LoadAsync((await _world.InstancesAsync(first.Label))[0].Id, 0, upgraded: 1);
+        await _world.StepAsync(TimeSpan.FromMinutes(11));
+        await _world.Plane.LoopAsync("retire");
+        var stop = (await _world.Plane.Operations.ListAsync(new OperationFilter(Kind: "stop"), 1, null, Ct)).Items.Single();
+        await _world.RestartAsync();
+        await _world.StepAsync(TimeSpan.FromSeconds(16));
+        await SaysAsync(stop.Id, "upgraded connections, such as WebSockets, have until");
+        Assert.Equal(2, _world.Fleet.Workers.SelectMany(w => w.Of(first.Label)).Count());
+        await edge.LoadAsync((await _world.InstancesAsync(first.Label))[0].Id, 0);
+        await _world.EndAsync(stop.Id);
+        Assert.Empty(_world.Fleet.Workers.SelectMany(w => w.Of(first.Label)));
+    }
+
+    [Fact]
+    public async Task A_websocket_on_a_draining_node_keeps_its_instance_and_no_other_repair_waiting()
+    {
+        var first = await _world.DeployAsync();
+        var elsewhere = await _world.DeployAsync("staging");
+        var drained = _world.Fleet.Workers[1];
+        var held = drained.Of(first.Label).Single();
+        await _world.Fleet.Edges[0].LoadAsync(held, 0, upgraded: 1);
+        await _world.Store.WriteAsync((db, cancel) => _world.Plane.Nodes.SetStateAsync(db, drained.Id, NodeState.Draining, cancel), Ct);
+        await Eventually.TrueAsync(async () =>
+        {
+            await _world.Fleet.BeatAsync();
+            await _world.Plane.LoopAsync("repair");
+            await _world.SettleRoutesAsync();
+            await _world.Fleet.Edges[0].ReportAsync();
+            return drained.Of(elsewhere.Label).Count == 0 && (await _world.InstancesAsync()).Any(i => i.Id == held && i.Phase == InstancePhase.Withdrawn);
+        }, "the other one is moved away");
+        await _world.StepAsync(TimeSpan.FromMinutes(4));
+        Assert.Contains("0 moved away, 1 leaving", await _world.Plane.LoopAsync("repair"), StringComparison.Ordinal);
+        Assert.Equal([held], drained.Running);
+        await _world.StepAsync(TimeSpan.FromSeconds(61));
+        await _world.SettleAsync();
+        Assert.Empty(drained.Running);
+    }
+
+    [Fact]
     public async Task An_edge_that_dies_fails_no_deploy_and_starts_with_what_it_missed()
     {
         var dying = await _world.Fleet.AddEdgeAsync("e2");
@@ -220,4 +292,11 @@ public sealed class FleetTroubleTests : IAsyncLifetime
         Assert.Equal(before.Take(before.Count - forgotten).Select(i => i.Id), after.Select(i => i.Id));
         Assert.Equal(2, (await _world.InstancesAsync()).Count);
     }
+
+    /// <summary>Waits for a line of an operation; what it says is kept a moment later, by the clock.</summary>
+    private Task SaysAsync(Guid operation, string start) => Eventually.TrueAsync(async () =>
+    {
+        await _world.StepAsync(TimeSpan.FromMilliseconds(50));
+        return (await _world.Plane.Operations.LinesAsync(operation, Ct)).Any(l => l.Text.StartsWith(start, StringComparison.Ordinal));
+    }, start);
 }

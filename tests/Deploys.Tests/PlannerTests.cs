@@ -46,6 +46,31 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_drained_instance_is_there_and_does_not_serve()
+    {
+        var (a, b) = (Node("a", NodeState.Draining), Node("b"));
+        var (leaving, drained, serving) = (Ready(a), Ready(b), Ready(b));
+        // Nothing is started in its place, and nothing that serves leaves because of it.
+        var plan = Plan([leaving, drained, serving], [a, b], drained.Id);
+        Assert.True(plan.IsEmpty);
+        Assert.Contains("undrain", plan.Waiting, StringComparison.Ordinal);
+        Assert.Equal([leaving.Id], Plan([leaving, drained, serving], [a, b]).End);
+        // What serves nothing is missed by nobody.
+        Assert.Equal([leaving.Id], Plan([leaving, drained, serving], [a, b], drained.Id, leaving.Id).End);
+        Assert.Equal([leaving.Id], Plan([leaving, drained, serving, Ready(b)], [a, b], drained.Id).End);
+    }
+
+    [Fact]
+    public void A_replacement_is_started_on_no_node_that_is_drained_at_the_edges()
+    {
+        var (a, b, c) = (Node("a", NodeState.Draining), Node("b"), Node("c"));
+        RepairPlan Plan(params Guid[] nodes) =>
+            RepairPlan.For(Two, [Ready(a), Ready(b)], [a, b, c], DrainsOf([], nodes), _ => false, () => Ids.New(TimeProvider.System));
+        Assert.Equal(c.Id, Assert.Single(Plan(b.Id).Start).NodeId);
+        Assert.Empty(Plan(b.Id, c.Id).Start);
+    }
+
+    [Fact]
     public void Where_nothing_can_take_the_instances_they_stay_and_it_is_said()
     {
         var a = Node("a", NodeState.Draining);
@@ -87,13 +112,16 @@ public sealed class PlannerTests
             var state = (InstanceState)random.Next(0, 9);
             return Ready(nodes[random.Next(nodes.Count)]) with { Status = Status(state), Phase = (InstancePhase)random.Next(0, 3) };
         }).ToList();
-        var plan = Plan(instances, nodes);
+        var drained = instances.Where(_ => random.Next(5) == 0).Select(i => i.Id).ToHashSet();
+        var plan = Plan(instances, nodes, [.. drained]);
         var ended = plan.End.Concat(plan.Abandon).ToHashSet();
         Assert.Equal(plan.End.Count + plan.Abandon.Count, ended.Count);
         foreach (var region in instances.Where(i => i.TakesTraffic).GroupBy(i => i.Region))
         {
             if (region.Any(i => ended.Contains(i.Id)))
                 Assert.True(region.Count(i => !ended.Contains(i.Id)) >= 2, $"seed {seed}: region {region.Key} keeps too few");
+            if (region.Any(i => ended.Contains(i.Id) && !drained.Contains(i.Id)))
+                Assert.True(region.Count(i => !ended.Contains(i.Id) && !drained.Contains(i.Id)) >= 2, $"seed {seed}: region {region.Key} is left with too few that serve");
         }
         Assert.All(plan.Start, p => Assert.True(nodes.Single(n => n.Id == p.NodeId) is { State: NodeState.Ready } n && n.LastSeen == Now));
         Assert.All(plan.Abandon, id => Assert.NotEqual(Now, nodes.Single(n => n.Id == instances.Single(i => i.Id == id).NodeId).LastSeen));
@@ -170,8 +198,12 @@ public sealed class PlannerTests
         Assert.Equal(["a0", "a2", "a3", "a7", "never"], After(TimeSpan.FromDays(8)));
     }
 
-    private static RepairPlan Plan(IReadOnlyList<InstanceInfo> instances, IReadOnlyList<NodeInfo> workers) =>
-        RepairPlan.For(Two, instances, workers, n => n.LastSeen < Now, () => Ids.New(TimeProvider.System));
+    private static RepairPlan Plan(IReadOnlyList<InstanceInfo> instances, IReadOnlyList<NodeInfo> workers, params Guid[] drained) =>
+        RepairPlan.For(Two, instances, workers, DrainsOf(drained, []), n => n.LastSeen < Now, () => Ids.New(TimeProvider.System));
+
+    private static Drains.Drained DrainsOf(IEnumerable<Guid> drained, IEnumerable<Guid> nodes) => new(
+        [.. drained.Select(id => new DrainRow { Id = Ids.New(TimeProvider.System), Deployment = "d", InstanceId = id, Since = Now, Actor = "ann" })],
+        [.. nodes.Select(id => new NodeDrainRow { NodeId = id, Since = Now, Actor = "ann" })]);
 
     private static NodeInfo Node(string name, NodeState state = NodeState.Ready, string region = "local") =>
         new(Ids.New(TimeProvider.System), name, NodeRole.Worker, region, state, new NodeCapacity(8000, 8L << 30), "1", Now, 0, 0, 0);

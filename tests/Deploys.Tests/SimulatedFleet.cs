@@ -350,6 +350,7 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
     : SimulatedMember(fleet, new LinkHello(hostname, NodeRole.Edge, "local", new NodeCapacity(1000, 1 << 30), "test"))
 {
     private readonly Dictionary<Guid, int> _inFlight = [];
+    private readonly Dictionary<Guid, int> _upgraded = [];
     private readonly Dictionary<Guid, DateTimeOffset> _leftAt = [];
     private RouteTable _table = new(0, Guid.Empty, []);
     private RouteTable? _waiting;
@@ -391,11 +392,11 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
         Return();
     }
 
-    /// <summary>That many requests are in flight to an instance.</summary>
-    public async Task LoadAsync(Guid instance, int requests)
+    /// <summary>That many requests are in flight to an instance, and that many upgraded connections beside them.</summary>
+    public async Task LoadAsync(Guid instance, int requests, int upgraded = 0)
     {
         lock (Gate)
-            _inFlight[instance] = requests;
+            (_inFlight[instance], _upgraded[instance]) = (requests, upgraded);
         await ReportAsync();
     }
 
@@ -445,7 +446,8 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
         lock (Gate)
         {
             var routed = Targets(_table);
-            var draining = _inFlight.Where(f => f.Value > 0 && !routed.Contains(f.Key)).Select(f => new DrainingTarget(f.Key, "127.0.0.1:1", f.Value, 0)).ToList();
+            var draining = _inFlight.Where(f => f.Value + _upgraded[f.Key] > 0 && !routed.Contains(f.Key))
+                .Select(f => new DrainingTarget(f.Key, "127.0.0.1:1", f.Value + _upgraded[f.Key], _upgraded[f.Key])).ToList();
             var report = new EdgeReport(_table.Generation, draining, _problem);
             return [new TaskReport(EdgeReport.Key, Math.Max(_attempted, _table.Generation), JsonSerializer.SerializeToElement(report, Json.Options))];
         }

@@ -1,4 +1,5 @@
 using Groundcrew.Edge;
+using Groundcrew.Fleet;
 using Groundcrew.Journal;
 using Groundcrew.Journal.Tests;
 using Xunit;
@@ -241,6 +242,82 @@ public abstract class TrafficCompliance(StoreSource source) : IAsyncLifetime
         Assert.Empty(await Drains.ListAsync(Ct));
     }
 
+    [Fact]
+    public async Task A_drained_node_serves_nothing_gets_nothing_new_and_comes_back()
+    {
+        var current = await World.DeployAsync();
+        var (drained, other) = (World.Fleet.Workers[0], World.Fleet.Workers[1]);
+        var (there, left) = (drained.Of(current.Label).Single(), other.Of(current.Label).Single());
+        await Edge.LoadAsync(there, 2, upgraded: 1);
+        var done = Assert.IsType<TrafficChange.Done>(await Drains.DrainNodeAsync(drained.Id, force: false, World.Ann, Ct));
+        await World.Fleet.QuietAsync();
+        await Edge.ReportAsync();
+        Assert.Equal([left.ToString()], await World.TargetsAsync(Host));
+        var waiting = Drains.WaitNodeAsync(done.Generation, drained.Id, World.Clock.GetUtcNow() + TimeSpan.FromSeconds(30), Ct);
+        Assert.Equal(("w1", null, 3, 1), Assert.Single(await Drains.ListAsync(Ct)) is var info ? (info.Node, info.Deployment, info.InFlight, info.Upgraded) : default);
+        // The connection that is left is told of, and keeps nothing from being drained.
+        await Edge.LoadAsync(there, 0, upgraded: 1);
+        var end = await waiting;
+        Assert.Equal((true, 1, 1), (end.IsDrained, end.InFlight, end.Upgraded));
+        Assert.IsType<TrafficChange.LastTargets>(await Drains.DrainNodeAsync(other.Id, force: false, World.Ann, Ct));
+        Assert.IsType<TrafficChange.LastTargets>(await Drains.DrainAsync(current.Label, left, force: false, World.Ann, Ct));
+        var next = await World.DeployAsync();
+        Assert.Equal((0, 2), (drained.Of(next.Label).Count, other.Of(next.Label).Count));
+        Assert.Single(drained.Of(current.Label));
+        await DoneAsync(await Drains.UndrainNodeAsync(drained.Id, World.Ann, Ct));
+        Assert.Empty(await Drains.ListAsync(Ct));
+        Assert.Equal(2, Edge.Table.Routes.Single(r => r.Host == $"{current.Label}.localhost").Targets.Count);
+    }
+
+    [Fact]
+    public async Task Where_every_node_is_drained_a_deploy_is_refused_and_the_last_targets_are_drained_by_force_only()
+    {
+        await World.DeployAsync();
+        await DoneAsync(await Drains.DrainNodeAsync(World.Fleet.Workers[0].Id, force: false, World.Ann, Ct));
+        Assert.Contains("production", Assert.IsType<TrafficChange.LastTargets>(await Drains.DrainNodeAsync(World.Fleet.Workers[1].Id, force: false, World.Ann, Ct)).Why, StringComparison.Ordinal);
+        await DoneAsync(await Drains.DrainNodeAsync(World.Fleet.Workers[1].Id, force: true, World.Ann, Ct));
+        Assert.Empty(await World.TargetsAsync(Host));
+        var refused = Assert.IsType<RolloutAnswer.Refused>(await World.AskAsync());
+        Assert.Contains("crew edge undrain", Assert.Single(refused.Problems, p => p.Code == "node-drained").Fix, StringComparison.Ordinal);
+        Assert.IsType<TrafficChange.InTheWay>(await Drains.DrainNodeAsync(Edge.Id, force: false, World.Ann, Ct));
+        Assert.IsType<TrafficChange.NotFound>(await Drains.DrainNodeAsync(Guid.Empty, force: false, World.Ann, Ct));
+        Assert.IsType<TrafficChange.NotFound>(await Drains.UndrainNodeAsync(Guid.Empty, World.Ann, Ct));
+    }
+
+    [Fact]
+    public async Task The_drain_of_a_node_that_was_removed_is_forgotten()
+    {
+        var idle = await World.Fleet.AddWorkerAsync("w3");
+        await DoneAsync(await Drains.DrainNodeAsync(idle.Id, force: false, World.Ann, Ct));
+        idle.Die();
+        Assert.Equal(NodeRemoval.Removed, await World.Store.WriteAsync((db, cancel) => World.Plane.Nodes.RemoveAsync(db, idle.Id, cancel), Ct));
+        await World.SettleRoutesAsync();
+        Assert.Empty(await Drains.ListAsync(Ct));
+    }
+
+    [Fact]
+    public async Task Maintenance_is_bounded_for_each_organization_and_one_for_all_has_its_own_place()
+    {
+        await World.DeployAsync();
+        var now = World.Clock.GetUtcNow();
+        var first = await BeginAsync(new Maintenance("acme", null, TimeSpan.Zero, false, now, now + TimeSpan.FromMinutes(5), []));
+        for (var i = 1; i < 10; i++)
+            await BeginAsync(first.Maintenance with { Until = null });
+        async Task<TrafficChange> AskAsync(string? org) => await Times.BeginAsync(Times.Plan(first.Maintenance with { Org = org, Until = null }, World.Ann).Value!, World.Ann, Ct);
+        var problem = Assert.Single(Assert.IsType<TrafficChange.Refused>(await AskAsync("acme")).Problems);
+        Assert.Equal(("too-many", "org"), (problem.Code, problem.Path));
+        Assert.Contains("crew edge maintenance off", problem.Fix, StringComparison.Ordinal);
+        Assert.IsType<TrafficChange.Done>(await AskAsync("other"));
+        // What has ended takes no place.
+        await World.StepAsync(TimeSpan.FromMinutes(6));
+        Assert.IsType<TrafficChange.Done>(await AskAsync("acme"));
+        Assert.IsType<TrafficChange.Refused>(await AskAsync("acme"));
+        for (var i = 11; i < 200; i++)
+            Assert.IsType<TrafficChange.Done>(await AskAsync($"org-{i}"));
+        Assert.Contains("over all", Assert.Single(Assert.IsType<TrafficChange.Refused>(await AskAsync("org-200")).Problems).Message, StringComparison.Ordinal);
+        Assert.IsType<TrafficChange.Done>(await AskAsync(null));
+    }
+
     private Task<TrafficChange> SplitAsync(params (string Label, int Percent)[] shares) =>
         Splits.SetAsync(Production, shares.ToDictionary(s => s.Label, s => s.Percent), World.Ann, Ct);
 
@@ -255,7 +332,7 @@ public abstract class TrafficCompliance(StoreSource source) : IAsyncLifetime
     {
         var judged = Times.Plan(wanted, World.Ann);
         Assert.True(judged.Value is not null, string.Join("; ", judged.Problems));
-        await Times.BeginAsync(judged.Value, World.Ann, Ct);
+        Assert.IsType<TrafficChange.Done>(await Times.BeginAsync(judged.Value, World.Ann, Ct));
         return judged.Value;
     }
 }

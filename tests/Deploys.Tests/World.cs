@@ -156,7 +156,11 @@ public sealed class World : IAsyncDisposable
             await Fleet.QuietAsync();
             await Task.Delay(20, Ct);
             var now = await FingerprintAsync();
-            unchanged = now == before ? unchanged + 1 : 0;
+            // What left the table and is not stopped yet waits for its drain time, and nobody waits with it.
+            var isLeaving = now == before && (await InstancesAsync()).Any(i => i.Phase == InstancePhase.Withdrawn);
+            if (isLeaving)
+                await StepAsync(TimeSpan.FromSeconds(2));
+            unchanged = now == before && !isLeaving ? unchanged + 1 : 0;
             before = now;
         }
     }

@@ -38,6 +38,27 @@ public sealed class DrainTests : IDisposable
     }
 
     [Fact]
+    public void It_is_told_when_only_upgraded_connections_are_left()
+    {
+        var old = Dead();
+        _table.Apply(Of(1, Route("a.example", old)));
+        Assert.True(_table.TryClaim("a.example", [], out _, out var request));
+        Assert.True(_table.TryClaim("a.example", [], out _, out var socket));
+        Assert.True(_table.TryClaim("a.example", [], out _, out var late));
+        socket.BeginUpgrade();
+        _table.Apply(Of(2, Route("a.example", Dead())));
+
+        var changed = _table.Changed.Next;
+        late.BeginUpgrade();
+        Assert.True(changed.IsCompleted);
+        Assert.Equal((3, 2), Assert.Single(_table.Status().Draining) is var d ? (d.InFlight, d.Upgraded) : default);
+        changed = _table.Changed.Next;
+        request.Leave();
+        Assert.True(changed.IsCompleted);
+        Assert.Equal([new DrainingTarget(old.InstanceId, old.Address, 2, 2)], _table.Status().Draining);
+    }
+
+    [Fact]
     public void A_target_that_is_still_in_some_route_does_not_drain()
     {
         var shared = Dead();

@@ -106,6 +106,18 @@ public sealed class EdgeControlJourneys(TwoVersionsPlatform platform) : IClassFi
     }
 
     [Fact]
+    public async Task What_only_the_edge_knows_is_told_over_its_link()
+    {
+        var breakers = JsonSerializer.Deserialize<EdgeBreakersView>(Expect.Ok(await platform.CrewAsync("edge", "breakers", Project, "--json")).Out, Json.Options)!;
+        Assert.Empty(breakers.Unanswered);
+        Assert.Contains(breakers.Breakers, b => b.Instance is null && b.State == "closed");
+        Assert.Equal(4, breakers.Breakers.Count(b => b.Instance is not null));
+        Expect.Ok(await platform.CrewAsync("edge", "limits", Project));
+        var routes = JsonSerializer.Deserialize<EdgeRoutesView>(Expect.Ok(await platform.CrewAsync("edge", "routes", platform.Actor.Host, "--json")).Out, Json.Options)!;
+        Assert.Equal(2, Assert.Single(Assert.Single(routes.Edges).Routes).Deployments[0].Targets.Count(t => t.State == "ready"));
+    }
+
+    [Fact]
     public async Task Instances_are_drained_under_traffic_and_the_last_ones_by_force_only()
     {
         var ids = (await platform.InstancesAsync(platform.Second.Label)).Select(i => i.Id).ToList();

@@ -37,7 +37,7 @@ internal readonly record struct Ink(bool IsOn)
     {
         "active" or "ready" or "healthy" or "succeeded" or "done" or "serving" or "current" or "open" => Tone.Good,
         "failed" or "stuck" or "down" or "unhealthy" or "backingOff" or "rolledBack" or "refused" or "closed" => Tone.Bad,
-        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" => Tone.Warning,
+        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" or "left-out" => Tone.Warning,
         "stopped" or "idle" or "inactive" or "drained" or "undone" => Tone.Dim,
         "running" or "deploying" or "pending" or "starting" or "fetching" => Tone.Cyan,
         _ => Tone.Plain,

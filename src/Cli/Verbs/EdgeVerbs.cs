@@ -8,11 +8,11 @@ namespace Groundcrew.Cli.Verbs;
 internal static class EdgeVerbs
 {
     public static Verb Of(CrewRoot root) =>
-        new Verb("edge", "Show the edges; pause, close, split or drain traffic, and announce maintenance.",
+        new Verb("edge", "Show the edges and look inside; pause, close, split or drain traffic, and announce maintenance.",
             "crew edge", "crew edge pause acme/web", "crew edge resume acme/web", "crew edge split acme/web web-k3x9a2b-acme=10",
-            "crew edge maintenance on --org acme --for 30m", "crew edge drain web-k3x9a2b-acme")
+            "crew edge maintenance on --org acme --for 30m", "crew edge drain web-k3x9a2b-acme", "crew edge breakers --open")
         { Group = Groups.Operate }
-            .With([Status(root), .. HoldVerbs.Of(root), SplitVerb.Of(root), MaintenanceVerbs.Of(root), .. DrainVerbs.Of(root)])
+            .With([Status(root), .. EdgeLiveVerbs.Of(root), .. HoldVerbs.Of(root), SplitVerb.Of(root), MaintenanceVerbs.Of(root), .. DrainVerbs.Of(root)])
             .Does(root, ShowAsync);
 
     /// <summary>Says how the edges took a change; one that is there and does not serve it is a failure.</summary>
@@ -62,7 +62,7 @@ internal static class EdgeVerbs
         foreach (var m in view.Maintenance)
             table.Add(new Cell("maintenance", Tone.Warning), m.Org ?? "all organizations", $"{MaintenanceVerbs.Ends(m, call.Now)}, by {m.Actor}");
         foreach (var d in view.Drains)
-            table.Add(Cell.State(d.State), d.Instance is { } id ? $"{d.Deployment} {Text.Short(id)}" : d.Deployment, $"{Text.Count(d.InFlight, "request")} in flight, by {d.Actor}");
+            table.Add(Cell.State(d.State), DrainVerbs.Name(d), $"{DrainVerbs.InFlight(d)}, by {d.Actor}");
         return table;
     }
 }

@@ -18,7 +18,7 @@ internal static class Effective
         screen.Field("  ready", settings.Readiness is { } probe ? $"GET {probe.Path} within {Quantity.Format(settings.Deadline)}" : $"accepts a connection within {Quantity.Format(settings.Deadline)}");
         screen.Field("  instances", Instances(settings.Instances));
         screen.Field("  resources", Resources(settings.Resources));
-        screen.Field("  drain", Quantity.Format(settings.Drain));
+        screen.Field("  drain", $"{Quantity.Format(settings.Drain)}; WebSockets {Quantity.Format(settings.WebSocketGrace)}");
         screen.Field("  rollback", $"at once for {Quantity.Format(settings.RollbackWindow)}; {settings.KeepVersions} versions are kept");
         screen.Field("  variables", string.Join(", ", settings.Environment.Keys.Order(StringComparer.Ordinal)));
         screen.Field("  secrets", string.Join(", ", settings.Secrets.Values.Distinct().Order(StringComparer.Ordinal)));

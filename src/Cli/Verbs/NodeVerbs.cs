@@ -66,7 +66,8 @@ internal static class NodeVerbs
         return ExitCode.Ok;
     }
 
-    private static async Task<NodeView> FindAsync(Call call, string name)
+    /// <summary>The node of a hostname or an id.</summary>
+    public static async Task<NodeView> FindAsync(Call call, string name)
     {
         var all = await call.GetAsync<NodeView[]>("nodes?role=all");
         var found = all.Where(n => n.Hostname == name || n.Id.ToString() == name).ToList();

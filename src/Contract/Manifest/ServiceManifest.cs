@@ -55,6 +55,11 @@ public sealed record ServiceManifest
         Min = "0s", Max = "1h", Example = "15s")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>How long an old instance is kept for its WebSockets.</summary>
+    [Key(KeyKind.Duration, "How long an old instance is kept for its WebSockets and other upgraded connections, once new ones go elsewhere. It runs beside `drain`, after the rollback window; those that are left then end with the instance.",
+        Min = "0s", Max = "24h", Example = "5m")]
+    public TimeSpan WebSocketGrace { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long the previous version stays running.</summary>
     [Key(KeyKind.Duration, "How long the previous version stays running. Until then a rollback is one swap of the routes (ZW-79).",
         Min = "0s", Max = "7d", Example = "10m")]
@@ -107,6 +112,7 @@ public sealed record ServiceManifest
             Instances = over.Instances ?? Instances,
             Resources = over.Resources is { } resources ? Resources.With(resources) : Resources,
             Drain = Drain,
+            WebSocketGrace = WebSocketGrace,
             RollbackWindow = RollbackWindow,
             KeepVersions = KeepVersions,
             Strategy = Strategy,

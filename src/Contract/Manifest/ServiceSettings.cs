@@ -44,6 +44,9 @@ public sealed record ServiceSettings
     /// <summary>From SIGTERM to SIGKILL, and how long requests in flight are waited for.</summary>
     public required TimeSpan Drain { get; init; }
 
+    /// <summary>How long upgraded connections, such as WebSockets, are waited for.</summary>
+    public TimeSpan WebSocketGrace { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long the previous version stays running.</summary>
     public required TimeSpan RollbackWindow { get; init; }
 

@@ -6,14 +6,11 @@ using Groundcrew.Journal;
 namespace Groundcrew.Daemon.Doors;
 
 /// <summary>
-/// The edges, and what people lay over the traffic: holds, splits and drains. A change is answered when the edges
-/// confirmed it, or with who did not.
+/// The edges, and what people lay over the traffic: holds and splits, and by doors of their own drains and maintenance.
+/// A change is answered when the edges confirmed it, or with who did not.
 /// </summary>
 internal static class EdgeDoor
 {
-    private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestDeadline = TimeSpan.FromMinutes(10);
-
     public static void MapEdge(this RouteGroupBuilder api)
     {
         var edge = api.MapGroup("").WithTags("edge");
@@ -24,9 +21,9 @@ internal static class EdgeDoor
         edge.MapGet("/projects/{org}/{project}/split", SplitAsync).Needs(Role.Viewer).Produces<SplitView>();
         edge.MapPut("/projects/{org}/{project}/split", SetSplitAsync).Needs(Role.Deployer).Accepts<SplitRequest>("application/json").Produces<SplitView>();
         edge.MapDelete("/projects/{org}/{project}/split", ClearSplitAsync).Needs(Role.Deployer).Produces<SplitView>();
-        edge.MapPost("/deployments/{label}/drain", DrainAsync).NeedsInAnyOrg(Role.Deployer).Accepts<DrainRequest>(true, "application/json").Produces<DrainView>();
-        edge.MapPost("/deployments/{label}/undrain", UndrainAsync).NeedsInAnyOrg(Role.Deployer).Accepts<UndrainRequest>(true, "application/json").Produces<DrainView>();
+        edge.MapDrains();
         edge.MapMaintenance();
+        edge.MapEdgeLive();
     }
 
     private static async Task<IResult> StatusAsync(
@@ -115,45 +112,6 @@ internal static class EdgeDoor
             : Answers.View(TrafficViews.Of(now, TrafficViews.Of(await routes.AnswerAsync(done.Generation, cancellation))));
     }
 
-    private static async Task<IResult> DrainAsync(
-        HttpContext http, string label, Deployments deployments, Drains drains, Routes routes, TimeProvider clock, CancellationToken cancellation)
-    {
-        var body = await Body.ReadAsync(http, () => new DrainRequest(null, null, null));
-        if (body.Value is not { } request)
-            return Answers.BadInput(body.Problems);
-        var problems = new ProblemList();
-        var deadline = Duration(request.Deadline, DefaultDeadline, "deadline", problems);
-        if (deadline > LongestDeadline)
-            problems.Add("bad-duration", "deadline", $"'{request.Deadline}' is too long to wait for an answer.", $"Use at most {Quantity.Format(LongestDeadline)}; the drain goes on after it.");
-        if (!problems.IsEmpty)
-            return Answers.BadInput(problems.Problems);
-        if (await DeploymentsDoor.VisibleAsync(http, label, deployments, cancellation) is null)
-            return Answers.NotFound($"deployment {label}");
-        var until = clock.GetUtcNow() + deadline;
-        var change = await drains.DrainAsync(label, request.Instance, request.Force ?? false, http.Actor(), cancellation);
-        if (change is not TrafficChange.Done done)
-            return Refusal(change);
-        var end = await drains.WaitAsync(done.Generation, label, request.Instance, until, cancellation);
-        var confirmation = await routes.AnswerAsync(done.Generation, cancellation, until);
-        return Answers.View(new DrainView(
-            label, request.Instance, end.IsDrained ? "drained" : "draining", end.InFlight, end.Upgraded, clock.StoreNow(), http.Actor().Name,
-            TrafficViews.Of(confirmation)));
-    }
-
-    private static async Task<IResult> UndrainAsync(
-        HttpContext http, string label, Deployments deployments, Drains drains, Routes routes, CancellationToken cancellation)
-    {
-        var body = await Body.ReadAsync(http, () => new UndrainRequest(null));
-        if (body.Value is not { } request)
-            return Answers.BadInput(body.Problems);
-        if (await DeploymentsDoor.VisibleAsync(http, label, deployments, cancellation) is null)
-            return Answers.NotFound($"deployment {label}");
-        var change = await drains.UndrainAsync(label, request.Instance, http.Actor(), cancellation);
-        return change is TrafficChange.Done done
-            ? Answers.View(new DrainView(label, request.Instance, "serving", 0, 0, null, null, TrafficViews.Of(await routes.AnswerAsync(done.Generation, cancellation))))
-            : Refusal(change);
-    }
-
     private static EnvironmentKey Where(string org, string project, string? environment) => new(org, project, environment ?? ProjectInfo.Production);
 
     /// <summary>A time with its unit; a problem when it is none.</summary>
@@ -167,7 +125,8 @@ internal static class EdgeDoor
         return otherwise;
     }
 
-    private static IResult Refusal(TrafficChange change) => change switch
+    /// <summary>The answer to a change that was not made.</summary>
+    internal static IResult Refusal(TrafficChange change) => change switch
     {
         TrafficChange.Refused refused => Answers.BadInput(refused.Problems),
         TrafficChange.NotFound missing => Answers.NotFound(missing.What),

@@ -45,7 +45,9 @@ internal static class MaintenanceDoor
         problems.AddRange(judged.Problems.Where(p => p.Path != "until" || problems.Problems.All(known => known.Path != "until")));
         if (!problems.IsEmpty || judged.Value is not { } info)
             return Answers.BadInput(problems.Problems);
-        var generation = await times.BeginAsync(info, actor, cancellation);
+        var change = await times.BeginAsync(info, actor, cancellation);
+        if (change is not TrafficChange.Done { Generation: var generation })
+            return EdgeDoor.Refusal(change);
         http.Response.Headers.Location = $"/api/v1/maintenance/{info.Id}";
         return Answers.View(TrafficViews.Of(info, TrafficViews.Of(await routes.AnswerAsync(generation, cancellation))), 201);
     }

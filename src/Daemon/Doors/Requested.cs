@@ -88,6 +88,7 @@ internal static class Requested
         InstancesPerRegion = request.InstancesPerRegion ?? service.Instances.Default ?? 0,
         Regions = request.InstancesPerRegion is null ? service.Instances.Regions : new Dictionary<string, int>(),
         Drain = service.Drain,
+        WebSocketGrace = service.WebSocketGrace,
         RollbackWindow = service.RollbackWindow,
         KeepVersions = service.KeepVersions,
         Domains = service.Domains,

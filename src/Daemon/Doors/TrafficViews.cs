@@ -38,5 +38,5 @@ internal static class TrafficViews
     }
 
     public static DrainView Of(DrainInfo d) => new(
-        d.Deployment, d.InstanceId, d.InFlight > 0 ? "draining" : "drained", d.InFlight, d.Upgraded, d.Since, d.Actor, null);
+        d.Deployment, d.InstanceId, d.Node, d.InFlight > d.Upgraded ? "draining" : "drained", d.InFlight, d.Upgraded, d.Since, d.Actor, null);
 }

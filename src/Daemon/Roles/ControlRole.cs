@@ -73,6 +73,7 @@ internal static class ControlRole
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();
+        app.MapBreakersOfTheGuide();
         app.MapLink();
     }
 
@@ -86,7 +87,7 @@ internal static class ControlRole
         services.AddSingleton<Loops>();
         services.AddFleet();
         services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts"))).AddDeploys();
-        services.AddSingleton<Views>();
+        services.AddSingleton<Views>().AddSingleton<AskedEdges>();
         // A parameter of a wrong type is a problem with words, as every other one is.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddOpenApi("v1", ApiDescription.Configure);

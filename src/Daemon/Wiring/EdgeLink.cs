@@ -41,7 +41,9 @@ internal sealed class EdgeLink(RoleSettings settings, string folder, EdgeHandove
         {
             await handover.HearReplacedAsync(end);
             await using var link = NodeToken.Link(settings, NodeRole.Edge, folder, services.GetRequiredService<MetricRegistry>(), logs);
-            link.Register(new EdgeTasks(services.GetRequiredService<EdgeTable>(), logs.CreateLogger<EdgeTasks>()));
+            var table = services.GetRequiredService<EdgeTable>();
+            link.Register(new EdgeTasks(table, logs.CreateLogger<EdgeTasks>()));
+            link.Register(new EdgeAspects(table));
             var certificates = new CertificateTasks(
                 services.GetRequiredService<EdgeCertificates>(), new LinkSources(link), TimeProvider.System, logs.CreateLogger<CertificateTasks>());
             link.Register(certificates);

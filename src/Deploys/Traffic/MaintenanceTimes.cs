@@ -25,6 +25,12 @@ public sealed class MaintenanceTimes(Store store, Routes routes, Audit audit, Ti
     private const int MostExempt = 100;
     private const int LongestPath = 1024;
 
+    /// <summary>Of one organization, or of all. They go to every edge with every table.</summary>
+    private const int MostOfOne = 10;
+
+    /// <summary>Of all organizations together; those of all are beside these, so that nobody takes their place.</summary>
+    private const int MostTogether = 200;
+
     /// <summary>Judges what is asked for, whole: what comes out of it <see cref="BeginAsync"/> takes.</summary>
     public Judged<MaintenanceInfo> Plan(Maintenance wanted, Actor actor)
     {
@@ -39,18 +45,20 @@ public sealed class MaintenanceTimes(Store store, Routes routes, Audit audit, Ti
             : Judged<MaintenanceInfo>.Bad([.. problems.Problems.Select(p => p with { Path = p.Path.TrimStart('.') })]);
     }
 
-    /// <summary>Begins one that was judged good; the generation of the route table that has it.</summary>
-    public Task<long> BeginAsync(MaintenanceInfo info, Actor actor, CancellationToken cancellation) =>
-        store.WriteAsync(async (db, cancel) =>
+    /// <summary>Begins one that was judged good; it is refused when too many hold already.</summary>
+    public Task<TrafficChange> BeginAsync(MaintenanceInfo info, Actor actor, CancellationToken cancellation) =>
+        store.WriteAsync<TrafficChange>(async (db, cancel) =>
         {
             var (id, m, name) = info;
+            if (await TooManyAsync(db, m.Org, cancel) is { } problem)
+                return new TrafficChange.Refused([problem]);
             db.Add(new MaintenanceRow
             {
                 Id = id, Org = m.Org, Message = m.Message, RetryAfter = m.RetryAfter, RetryAfterIsRemaining = m.RetryAfterIsRemaining, Since = m.Since,
                 Until = m.Until, Exempt = JsonSerializer.Serialize(m.Exempt, Json.Options), Actor = name,
             });
             audit.Write(db, actor, "maintenance.begin", m.Org ?? "the platform", "done", new { id, m.Until });
-            return await routes.PublishAsync(db, cancel);
+            return new TrafficChange.Done(await routes.PublishAsync(db, cancel));
         }, cancellation);
 
     /// <summary>Ends one; the generation of the route table without it, or null when there is none with that id.</summary>
@@ -77,4 +85,15 @@ public sealed class MaintenanceTimes(Store store, Routes routes, Audit audit, Ti
     internal static MaintenanceInfo Info(MaintenanceRow r) => new(
         r.Id, new Maintenance(r.Org, r.Message, r.RetryAfter, r.RetryAfterIsRemaining, r.Since, r.Until, JsonSerializer.Deserialize<IReadOnlyList<string>>(r.Exempt, Json.Options)!),
         r.Actor);
+
+    private async Task<Problem?> TooManyAsync(StoreContext db, string? org, CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow();
+        var hold = db.Set<MaintenanceRow>().Where(m => m.Until == null || m.Until > now);
+        if (await hold.CountAsync(m => m.Org == org, cancellation) >= MostOfOne)
+            return new Problem("too-many", "org", $"{MostOfOne} times of maintenance of {org ?? "all organizations"} hold already.", "End one of them first: crew edge maintenance list, crew edge maintenance off ID.");
+        return org is not null && await hold.CountAsync(m => m.Org != null, cancellation) >= MostTogether
+            ? new Problem("too-many", "org", $"{MostTogether} times of maintenance hold already, over all organizations.", "End one of them first: crew edge maintenance list, crew edge maintenance off ID.")
+            : null;
+    }
 }

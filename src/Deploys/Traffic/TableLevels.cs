@@ -30,15 +30,20 @@ internal sealed record TableLevels(IReadOnlyList<ServiceHold> Holds, IReadOnlyLi
 
     public static TableLevels Decode(string? text) => text is null ? None : JsonSerializer.Deserialize<TableLevels>(text, Json.Options)!;
 
-    /// <summary>Forgets what has ended: maintenance, and drains of instances and deployments that do not run any more.</summary>
-    public static async Task SweepAsync(StoreContext db, Instances instances, DateTimeOffset now, CancellationToken cancellation)
+    /// <summary>Forgets what has ended: maintenance, and drains of nodes that were removed, and of instances and deployments that do not run any more.</summary>
+    public static async Task SweepAsync(StoreContext db, Instances instances, Nodes nodes, DateTimeOffset now, CancellationToken cancellation)
     {
         await db.Set<MaintenanceRow>().Where(m => m.Until != null && m.Until <= now).ExecuteDeleteAsync(cancellation);
-        var drains = await db.Set<DrainRow>().AsNoTracking().ToListAsync(cancellation);
-        if (drains.Count == 0)
+        var drained = await Drains.AllAsync(db, cancellation);
+        if (drained.Nodes.Count > 0)
+        {
+            var known = (await nodes.ListAsync(db, cancellation)).Select(n => n.Id).ToList();
+            await db.Set<NodeDrainRow>().Where(d => !known.Contains(d.NodeId)).ExecuteDeleteAsync(cancellation);
+        }
+        if (drained.Rows.Count == 0)
             return;
         var there = (await instances.ListAsync(db, null, cancellation)).ToLookup(i => i.Deployment, i => i.Id, StringComparer.Ordinal);
-        var over = drains.Where(d => d.InstanceId is { } id ? !there[d.Deployment].Contains(id) : !there.Contains(d.Deployment)).Select(d => d.Id).ToList();
+        var over = drained.Rows.Where(d => d.InstanceId is { } id ? !there[d.Deployment].Contains(id) : !there.Contains(d.Deployment)).Select(d => d.Id).ToList();
         await db.Set<DrainRow>().Where(d => over.Contains(d.Id)).ExecuteDeleteAsync(cancellation);
     }
 }

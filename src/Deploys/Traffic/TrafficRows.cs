@@ -75,3 +75,13 @@ internal sealed class DrainRow
 
     public required string Actor { get; set; }
 }
+
+/// <summary>A node whose instances a person took out of traffic, as stored.</summary>
+internal sealed class NodeDrainRow
+{
+    public required Guid NodeId { get; set; }
+
+    public required DateTimeOffset Since { get; set; }
+
+    public required string Actor { get; set; }
+}

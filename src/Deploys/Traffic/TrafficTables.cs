@@ -45,4 +45,12 @@ internal static class TrafficTables
         CREATE INDEX drains_of_deployment ON drains (deployment);
         ALTER TABLE route_table ADD COLUMN levels text NULL;
         """;
+
+    public const string AddNodeDrains = """
+        CREATE TABLE node_drains (
+            node_id text NOT NULL PRIMARY KEY,
+            since bigint NOT NULL,
+            actor text NOT NULL
+        );
+        """;
 }

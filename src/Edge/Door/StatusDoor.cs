@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Groundcrew.Edge;
 
-/// <summary>What the status port answers: health (T-06), metrics and the table that serves.</summary>
+/// <summary>What the status port answers: health (T-06), metrics, the table that serves, its certificates, and what is held back (AZ-48).</summary>
 internal sealed class StatusDoor(EdgeTable table, EdgeCertificates certificates, AccessLog log, EdgeMeters meters, MetricRegistry metrics, TimeProvider clock)
 {
     /// <summary>Opens it.</summary>
@@ -21,8 +21,8 @@ internal sealed class StatusDoor(EdgeTable table, EdgeCertificates certificates,
             meters.Observe(table);
             return Results.Text(metrics.WriteText(), MetricRegistry.ContentType, Encoding.UTF8);
         });
-        endpoints.MapGet("/debug/circuit-breakers", () => Results.Json(Breakers(), Json.Indented));
-        endpoints.MapGet("/debug/limits", () => Results.Json(Limits(), Json.Indented));
+        endpoints.MapGet("/debug/circuit-breakers", () => Results.Json(table.Breakers(), Json.Indented));
+        endpoints.MapGet("/debug/limits", () => Results.Json(table.Limits(), Json.Indented));
         endpoints.MapGet("/certificates", () => Results.Json(Certificates(), Json.Indented));
         endpoints.MapGet("/routes", () => table.Current is { } current
             ? Results.Json(current, Json.Indented)
@@ -54,27 +54,6 @@ internal sealed class StatusDoor(EdgeTable table, EdgeCertificates certificates,
             }),
         };
     }
-
-    /// <summary>Every service with its targets (AZ-48).</summary>
-    private object Breakers() => table.Breakers().Select(b => new
-    {
-        service = $"{b.Service.Org}/{b.Service.Project}/{b.Service.Environment}",
-        breaker = b.Status,
-        targets = b.Targets.Select(t => new { instance = t.Instance, t.Address, breaker = t.Status }),
-    });
-
-    /// <summary>What limits and holds hold back now.</summary>
-    private object Limits() => table.Limits().Select(l => new
-    {
-        service = $"{l.Service.Org}/{l.Service.Project}/{l.Service.Environment}",
-        hold = l.Hold.Current,
-        held = l.Hold.Waiting,
-        inFlight = l.State.Concurrency?.InFlight,
-        waiting = l.State.Concurrency?.Waiting,
-        shed = l.State.Concurrency?.Shed,
-        rates = l.Rates.Select(r => new { r.Limit, keys = r.Kept }),
-        retriesRefused = l.State.Retries.Refused,
-    });
 
     /// <summary>The edge is ready as soon as it has a table, from the disk or the control plane; a log that fails and certificates that are missing only degrade it.</summary>
     private IResult Health()

@@ -7,7 +7,7 @@ namespace Groundcrew.Edge;
 /// <param name="FailurePercent">How many of them failed, in percent, rounded down.</param>
 /// <param name="OpenUntil">When it may be tried again, in UTC; null when it is not open.</param>
 /// <param name="Opened">How often it was opened since the edge knows it.</param>
-internal sealed record BreakerStatus(
+public sealed record BreakerStatus(
     BreakerState State, int FailuresInARow, long Requests, int FailurePercent, DateTimeOffset? OpenUntil, long Opened);
 
 /// <summary>

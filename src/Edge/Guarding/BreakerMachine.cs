@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Groundcrew.Edge;
 
 /// <summary>The states of a breaker.</summary>
-internal enum BreakerState
+public enum BreakerState
 {
     /// <summary>Traffic flows, and failures are counted.</summary>
     Closed,

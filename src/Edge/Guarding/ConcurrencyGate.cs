@@ -44,6 +44,9 @@ internal sealed class ConcurrencyGate
         _line = new WaitLine<GateEnd>(_gate, clock, GateEnd.TimedOut, GateEnd.Left, () => Interlocked.Add(ref _state, -OneWaits));
     }
 
+    /// <summary>How many may be in flight.</summary>
+    public int Most => _most;
+
     /// <summary>How many are in flight.</summary>
     public int InFlight => (int)Volatile.Read(ref _state);
 

@@ -6,6 +6,10 @@ namespace Groundcrew.Edge;
 public static class LevelJudge
 {
     private const int MaxMessage = 1000;
+
+    /// <summary>Each that waits holds a connection and its buffers.</summary>
+    private const int MostWaiting = 1_000_000;
+
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(30);
 
@@ -20,8 +24,8 @@ public static class LevelJudge
         if (hold.MaxWait <= TimeSpan.Zero || hold.MaxWait > LongestWait)
             problems.Add("bad-duration", $"{path}.maxWait", $"{Quantity.Format(hold.MaxWait)} is no time to wait.",
                 $"Use more than 0 and at most {Quantity.Format(LongestWait)}.");
-        if (hold.MaxWaiting < 1)
-            problems.Add("bad-count", $"{path}.maxWaiting", $"{hold.MaxWaiting} is too few.", "Use 1 or more, or stop the traffic.");
+        if (hold.MaxWaiting is < 1 or > MostWaiting)
+            problems.Add("bad-count", $"{path}.maxWaiting", $"{hold.MaxWaiting} is too {(hold.MaxWaiting < 1 ? "few" : "many")}.", $"Use 1 to {MostWaiting}, or stop the traffic.");
     }
 
     /// <summary>Adds everything that is wrong with a maintenance, which stands at <paramref name="path"/>.</summary>

@@ -25,6 +25,7 @@ internal sealed class RateLimiter
     private readonly long _full;
     private readonly int _burst;
     private long _takenOver;
+    private long _refused;
 
     /// <summary>Makes one with every bucket full.</summary>
     public RateLimiter(RateLimit limit, TimeProvider clock, int capacity = DefaultCapacity)
@@ -55,6 +56,9 @@ internal sealed class RateLimiter
 
     /// <summary>How many buckets were taken over by another key although they were in use.</summary>
     public long TakenOver => Volatile.Read(ref _takenOver);
+
+    /// <summary>How many requests it turned away.</summary>
+    public long Refused => Volatile.Read(ref _refused);
 
     /// <summary>How many buckets are kept; never more than the capacity.</summary>
     public int Kept => _sets.Sum(s => s?.Count ?? 0);
@@ -93,6 +97,8 @@ internal sealed class RateLimiter
         var taken = set.TryTake(key, now, _interval, _full, _slack, out var debt, out var tookOver);
         if (tookOver)
             Interlocked.Increment(ref _takenOver);
+        if (!taken)
+            Interlocked.Increment(ref _refused);
         var left = _full - debt;
         verdict = new RateVerdict(_burst, (int)Math.Clamp(left / _interval, 0, _burst), SpanOf(debt), taken ? TimeSpan.Zero : SpanOf(_interval - left));
         return taken;

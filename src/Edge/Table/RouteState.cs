@@ -42,8 +42,11 @@ internal sealed class RouteState
     /// <summary>The deployment of the route itself.</summary>
     public BackendState Main { get; }
 
+    /// <summary>All its deployments, its own first.</summary>
+    public IEnumerable<BackendState> Backends => _split.Prepend(Main);
+
     /// <summary>The targets of all its deployments.</summary>
-    public IEnumerable<TargetState> Targets => _split.Prepend(Main).SelectMany(b => b.Targets);
+    public IEnumerable<TargetState> Targets => Backends.SelectMany(b => b.Targets);
 
     /// <summary>How the full path forwards a request, and one that may become an upgraded connection.</summary>
     public ForwarderRequestConfig Forwarding { get; }

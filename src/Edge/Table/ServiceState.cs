@@ -6,6 +6,8 @@ internal readonly record struct ServiceName(string Org, string Project, string E
     public static ServiceName Of(Route route) => new(route.Org, route.Project, route.Environment);
 
     public static ServiceName Of(ServiceHold hold) => new(hold.Org, hold.Project, hold.Environment);
+
+    public override string ToString() => $"{Org}/{Project}/{Environment}";
 }
 
 /// <summary>What a service's state depends on: with another setting it begins anew.</summary>

@@ -62,11 +62,17 @@ internal sealed class TargetState(Target target, BreakerPolicy policy, Nudge cha
     /// <summary>Gives a claim back.</summary>
     public void Leave()
     {
-        if (Interlocked.Decrement(ref _inFlight) == 0 && IsRetired)
+        if (Interlocked.Decrement(ref _inFlight) <= Upgraded && IsRetired)
             changed.Set();
     }
 
-    public void BeginUpgrade() => Interlocked.Increment(ref _upgraded);
+    /// <summary>A request became an upgraded connection, which a drain counts apart.</summary>
+    public void BeginUpgrade()
+    {
+        Interlocked.Increment(ref _upgraded);
+        if (IsRetired)
+            changed.Set();
+    }
 
     public void EndUpgrade() => Interlocked.Decrement(ref _upgraded);
 

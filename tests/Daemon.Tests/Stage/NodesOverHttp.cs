@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Groundcrew.Bedrock;
+using Groundcrew.Daemon.Wiring;
 using Groundcrew.Deploys;
 using Groundcrew.Edge;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Daemon.Tests;
 
@@ -15,11 +17,20 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
 
-    private NodesOverHttp(ControlHost host, string token) => (_host, _token) = (host, token);
+    private readonly TempFolder _folder = new();
+
+    private NodesOverHttp(ControlHost host, string token)
+    {
+        (_host, _token) = (host, token);
+        Table = new EdgeTable(new EdgeOptions { StateFolder = _folder.Path }, DurableFiles.Real, new MetricRegistry(), new SeenSignals(), TimeProvider.System);
+    }
 
     public Guid Worker { get; private set; }
 
     public Guid Edge { get; private set; }
+
+    /// <summary>What the edge serves; no traffic comes there.</summary>
+    public EdgeTable Table { get; }
 
     /// <summary>Whether instances pass their check.</summary>
     public bool IsReady { get; set; } = true;
@@ -32,7 +43,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         var nodes = new NodesOverHttp(host, await host.TokenAsync(Role.Node));
         nodes.Worker = await nodes.HelloAsync("w1", NodeRole.Worker);
         nodes.Edge = await nodes.HelloAsync("e1", NodeRole.Edge);
-        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, OfTable));
+        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, nodes.OfTable));
         return nodes;
     }
 
@@ -44,11 +55,15 @@ internal sealed class NodesOverHttp : IAsyncDisposable
 
     public Task<Answer> PostAsync<T>(string path, T body) => _host.SendAsync("POST", path, _token, JsonSerializer.Serialize(body, Json.Options));
 
+    /// <summary>An edge of another version: it takes tables, and knows no question.</summary>
+    public async Task AddOlderEdgeAsync(string hostname) => _running = Task.WhenAll(_running, ServeAsync(await HelloAsync(hostname, NodeRole.Edge), OfTable));
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
         _stop.Dispose();
+        _folder.Dispose();
     }
 
     private async Task ServeAsync(Guid node, Func<NodeTask, TaskReport> report)
@@ -62,7 +77,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
             var told = answer.As<LinkTasks>();
             after = told.Revision;
             foreach (var asked in told.Streams)
-                await _host.SendAsync("POST", $"/link/v1/streams/{asked.Id}", _token, new ByteArrayContent(Output));
+                await _host.SendAsync("POST", $"/link/v1/streams/{asked.Id}", _token, new ByteArrayContent(await SaysAsync(node, asked)));
             if (told.Tasks.Count > 0)
                 (await PostAsync($"/link/v1/nodes/{node}/reports", new LinkReports([.. told.Tasks.Select(report)]))).Ok(204);
         }
@@ -75,8 +90,20 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         return Report(task, new InstanceStatus(state, TimeProvider.System.GetUtcNow(), "127.0.0.1:20000", 4711, 0, null, "test"));
     }
 
-    private static TaskReport OfTable(NodeTask task) =>
-        Report(task, new EdgeReport(task.Payload.Deserialize<RouteTable>(Json.Options)!.Generation, [], null));
+    private async Task<byte[]> SaysAsync(Guid node, StreamRequest asked)
+    {
+        using var answer = new MemoryStream();
+        if (node == Edge && asked.Kind == EdgeQuestion.Kind)
+            await new EdgeAspects(Table).WriteAsync(asked.Payload, answer, CancellationToken.None);
+        return node == Worker ? Output : answer.ToArray();
+    }
+
+    private TaskReport OfTable(NodeTask task)
+    {
+        var table = task.Payload.Deserialize<RouteTable>(Json.Options)!;
+        var outcome = Table.Apply(table);
+        return Report(task, new EdgeReport(table.Generation, [], outcome is ApplyOutcome.RefusedProblems refused ? string.Join("; ", refused.Problems) : null));
+    }
 
     private static TaskReport Report<T>(NodeTask task, T status) => new(task.Key, task.Generation, JsonSerializer.SerializeToElement(status, Json.Options));
 }

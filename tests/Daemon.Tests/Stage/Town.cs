@@ -98,6 +98,8 @@ internal sealed class Town : IAsyncDisposable
         new("DELETE", "/api/v1/projects/{org}/{project}/split", "/api/v1/projects/acme/web/split"),
         new("POST", "/api/v1/deployments/{label}/drain", $"/api/v1/deployments/{Earlier.Label}/drain"),
         new("POST", "/api/v1/deployments/{label}/undrain", $"/api/v1/deployments/{Earlier.Label}/undrain"),
+        new("POST", "/api/v1/edge/nodes/{id:guid}/drain", $"/api/v1/edge/nodes/{Idle}/drain"),
+        new("POST", "/api/v1/edge/nodes/{id:guid}/undrain", $"/api/v1/edge/nodes/{Idle}/undrain"),
         new("POST", "/api/v1/maintenance", "/api/v1/maintenance", """{"org":"acme","message":"Back at noon"}"""),
         new("DELETE", "/api/v1/maintenance/{id:guid}", $"/api/v1/maintenance/{Maintenance}"),
         new("POST", "/api/v1/projects/{org}/{project}/rollback", "/api/v1/projects/acme/web/rollback"),
@@ -161,7 +163,7 @@ internal sealed class Town : IAsyncDisposable
 
     private IEnumerable<Call> Looking()
     {
-        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "maintenance"])
+        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "edge/breakers", "edge/limits", "edge/routes", "maintenance"])
             yield return new("GET", $"/api/v1/{path}", $"/api/v1/{path}");
         yield return new("GET", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Nodes.Worker}");
         foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current", "/split"])

@@ -24,6 +24,7 @@ public sealed class LevelJudgeTests
         Assert.Equal(["unknown-word hold.kind"], Of(Pause with { Kind = (HoldKind)9 }));
         Assert.Equal(["too-long hold.message", "bad-duration hold.maxWait", "bad-count hold.maxWaiting"],
             Of(Pause with { Message = new string('x', 1001), MaxWait = TimeSpan.FromDays(2), MaxWaiting = 0 }));
+        Assert.Equal(["bad-count hold.maxWaiting"], Of(Pause with { MaxWaiting = 1_000_001 }));
     }
 
     [Fact]

@@ -35,8 +35,10 @@ public sealed class RateLimiterTests
     {
         var limiter = Limiter(2, TimeSpan.FromSeconds(1));
         Take(limiter, "a", 2);
+        Assert.Equal(0, limiter.Refused);
         for (var i = 0; i < 100; i++)
             Assert.False(limiter.TryTake("a", Now, out _));
+        Assert.Equal(100, limiter.Refused);
         _clock.Advance(TimeSpan.FromMilliseconds(500));
         Assert.True(limiter.TryTake("a", Now, out _));
         _clock.Advance(TimeSpan.FromDays(3));
