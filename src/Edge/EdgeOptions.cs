@@ -5,7 +5,7 @@ namespace Groundcrew.Edge;
 /// <summary>The settings of one edge. Immutable; the defaults are what production starts with.</summary>
 public sealed record EdgeOptions
 {
-    /// <summary>The folder that holds the last table (<c>routes.json</c>) and the access log (<c>access.log</c>).</summary>
+    /// <summary>The folder that holds the last table (<c>routes.json</c>), the last certificates (<c>certificates.json</c>) and the access log (<c>access.log</c>).</summary>
     public required string StateFolder { get; init; }
 
     /// <summary>

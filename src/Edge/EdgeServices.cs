@@ -15,7 +15,7 @@ namespace Groundcrew.Edge;
 public static class EdgeServices
 {
     /// <summary>
-    /// Adds an edge to a host, with <see cref="EdgeTable"/> as its face, and sets Kestrel's limits for carrying other
+    /// Adds an edge to a host, with <see cref="EdgeTable"/> and <see cref="EdgeCertificates"/> as its face, and sets Kestrel's limits for carrying other
     /// people's traffic. A <see cref="MetricRegistry"/>, <see cref="ISignals"/>, <see cref="DurableFiles"/> and
     /// <see cref="TimeProvider"/> that the host registered before are used; signals go to the log when there is none.
     /// </summary>

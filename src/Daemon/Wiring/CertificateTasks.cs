@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Deploys;
@@ -15,7 +16,6 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
 {
     private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
-    private static readonly Dictionary<Guid, KeyedCertificate> None = [];
     private readonly Nudge _given = new();
     private volatile Wanted? _wanted;
     private volatile string? _refusal;
@@ -96,7 +96,7 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
     /// <summary>Whether nothing is left to do for a set: it is served whole, or refused for good.</summary>
     private async Task<bool> IsServedAsync(Wanted wanted, CancellationToken stop)
     {
-        if (!Take(wanted, None))
+        if (!Take(wanted, FrozenDictionary<Guid, KeyedCertificate>.Empty))
             return true;
         var missing = certificates.State.Missing;
         try
@@ -124,7 +124,7 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
     }
 
     /// <summary>False when the edge refuses the set.</summary>
-    private bool Take(Wanted wanted, Dictionary<Guid, KeyedCertificate> fetched)
+    private bool Take(Wanted wanted, IReadOnlyDictionary<Guid, KeyedCertificate> fetched)
     {
         var problem = certificates.Apply(wanted.Set, fetched) switch
         {

@@ -154,7 +154,7 @@ internal sealed class TlsPort
         }
     }
 
-    /// <summary>Whether the first record is there, or what is there is none: its third and fourth byte after the kind and version are its length.</summary>
+    /// <summary>Whether the first record is there whole, or what came is none. A record begins with its kind, two bytes of version and its length.</summary>
     private static bool IsWhole(ReadOnlySequence<byte> buffer)
     {
         const int header = 5;

@@ -56,7 +56,7 @@ internal sealed class TestAuthority
         if (issuer is null)
             return request.CreateSelfSigned(now.AddDays(-1), now.AddYears(1));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, true, false));
-        using var made = request.Create(issuer, now.AddHours(-1), now.AddDays(90), serial);
+        using var made = request.Create(issuer, now.AddHours(-1), now.AddDays(authority ? 300 : 90), serial);
         return made.CopyWithPrivateKey(key);
     }
 }
