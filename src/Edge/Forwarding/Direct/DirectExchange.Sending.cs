@@ -26,9 +26,21 @@ internal sealed partial class DirectExchange
             if (outcome != Outcome.TargetNoAnswer || !isHarmless || _wasHeard)
                 return outcome;
         }
-        return await TargetConnection.OpenAsync(Target.EndPoint, Route!.Policy.Time.Connect, Left) is { } opened
-            ? await SendAsync(opened)
-            : Outcome.TargetUnreachable;
+        return await SendAnewAsync();
+    }
+
+    private async ValueTask<Outcome> SendAnewAsync()
+    {
+        try
+        {
+            return await TargetConnection.OpenAsync(Target!.EndPoint, Route!.Policy.Time.Connect, Left) is { } opened
+                ? await SendAsync(opened)
+                : Outcome.TargetUnreachable;
+        }
+        catch (SocketException e) when (Scarcity.IsIn(e))
+        {
+            return Outcome.Shed;
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

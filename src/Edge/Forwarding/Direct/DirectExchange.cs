@@ -139,7 +139,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
                     return DirectNext.Ended;
                 continue;
             }
-            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.Policy.Protocol == TargetProtocol.Http2)
+            if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.NeedsFullPath(this) == true)
             {
                 _input.AdvanceTo(read.Buffer.Start);
                 return DirectNext.NotOrdinary;
