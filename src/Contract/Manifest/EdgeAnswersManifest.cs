@@ -20,7 +20,7 @@ public sealed record EdgeCacheManifest
         Name = "for", Example = "public", LeftOut = "not said: shared caches decide by the request")]
     public EdgeCacheFor? For { get; init; }
 
-    /// <summary>Whether what stands at the path never changes.</summary>
+    /// <summary>Whether what stands there never changes.</summary>
     [Key(KeyKind.Flag, "Whether what stands there never changes, so that even a reload does not ask (RFC 8246).", Example = "true")]
     public bool Immutable { get; init; }
 }

@@ -108,8 +108,8 @@ public sealed record EdgeManifest
     [Key(KeyKind.Section, "The cookie that keeps a client with its deployment while traffic is split.")]
     public EdgeStickyManifest? Sticky { get; init; }
 
-    /// <summary>Rules for <c>Cache-Control</c>.</summary>
-    [Key(KeyKind.CacheRules, "Rules for `Cache-Control`, for good answers to GET and HEAD that say nothing of caching themselves and set no cookie. The first that fits the path counts.", LeftOut = "none")]
+    /// <summary>Rules for caching.</summary>
+    [Key(KeyKind.CacheRules, "Rules for caching (`Cache-Control`), for good answers to GET and HEAD that say nothing of caching themselves and set no cookie. The first that fits the path counts.", LeftOut = "none")]
     public IReadOnlyList<EdgeCacheManifest>? Cache { get; init; }
 
     /// <summary>Compression of answers.</summary>

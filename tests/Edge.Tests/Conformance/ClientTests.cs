@@ -265,6 +265,47 @@ public abstract class ClientTests(bool isDirect) : IDisposable
         Assert.Equal("target-timeout", await AccessFile.OutcomeAsync(_folder.Path, "silent"));
     }
 
+    /// <summary>Whatever it does wrong, always: nobody at the port, a reset, no HTTP, or 503.</summary>
+    [Theory]
+    [InlineData("nobody")]
+    [InlineData("reset")]
+    [InlineData("junk")]
+    [InlineData("503")]
+    public async Task A_target_that_always_fails_is_left_alone_and_taken_again_once_it_is_well(string fault)
+    {
+        var isWell = false;
+        await using var backend = new RawBackend(async (connection, _, stop) =>
+        {
+            if (isWell)
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", stop);
+            else if (fault == "503")
+                await connection.SendAsync("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", stop);
+            else if (fault == "junk")
+                await connection.SendAsync("no HTTP\r\n\r\n", stop);
+            else
+                connection.Reset();
+            return isWell || fault == "503";
+        });
+        var policy = RoutePolicy.Default with
+        {
+            Retry = new RetryPolicy { Attempts = 1 }, Breaker = new BreakerPolicy { Failures = 3, OpenFor = TimeSpan.FromMilliseconds(50), OpenAtMost = TimeSpan.FromMilliseconds(50) },
+        };
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
+        edge.Table.Apply(Of(1, Route("app.example.org", fault == "nobody" ? Dead() : backend.Target) with { Policy = policy }));
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(fault == "503" ? 503 : 502, (int)(await edge.GetAsync("app.example.org")).Status);
+        // No instance is well, or the service's own breaker is open: the target is asked nothing for a while.
+        await Eventually.TrueAsync(async () => (await edge.GetAsync("app.example.org")) is { Status: System.Net.HttpStatusCode.ServiceUnavailable, Body.Length: > 0 }, "the target is left alone");
+        var asked = backend.Heads.Count;
+        isWell = true;
+        if (fault == "nobody")
+            edge.Table.Apply(Of(2, Route("app.example.org", backend.Target) with { Policy = policy }));
+        await Eventually.TrueAsync(async () => (int)(await edge.GetAsync("app.example.org")).Status == 200, "it is taken again");
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(200, (int)(await edge.GetAsync("app.example.org")).Status);
+        Assert.InRange(backend.Heads.Count, asked + 6, int.MaxValue);
+    }
+
     [Fact]
     public async Task Chunks_reach_the_client_as_they_come()
     {
