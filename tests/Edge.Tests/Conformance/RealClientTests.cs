@@ -171,7 +171,8 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
             heard.Release();
         }
         Assert.Equal(0, await body.ReadAsync(word, Stop));
-        Assert.Equal((["0"], ["well"]), (answer.TrailingHeaders.GetValues("grpc-status"), answer.TrailingHeaders.GetValues("grpc-message")));
+        Assert.Equal(["0"], answer.TrailingHeaders.GetValues("grpc-status"));
+        Assert.Equal(["well"], answer.TrailingHeaders.GetValues("grpc-message"));
     }
 
     [Fact]
