@@ -59,7 +59,8 @@ public sealed class BrowserTests : IDisposable
         [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--disable-dev-shm-usage", $"--user-data-dir={_folder["profile"]}", $"--host-resolver-rules=MAP {Host} 127.0.0.1", "--remote-debugging-port=0", $"http://{Host}:{edge.TrafficPort}/",
-        ]) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false })!;
+        ])
+        { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false })!;
         try
         {
             var said = Task.WhenAll(browser.StandardError.ReadToEndAsync(Stop), browser.StandardOutput.ReadToEndAsync(Stop));

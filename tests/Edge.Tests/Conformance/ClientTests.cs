@@ -288,7 +288,8 @@ public abstract class ClientTests(bool isDirect) : IDisposable
         });
         var policy = RoutePolicy.Default with
         {
-            Retry = new RetryPolicy { Attempts = 1 }, Breaker = new BreakerPolicy { Failures = 3, OpenFor = TimeSpan.FromMilliseconds(50), OpenAtMost = TimeSpan.FromMilliseconds(50) },
+            Retry = new RetryPolicy { Attempts = 1 },
+            Breaker = new BreakerPolicy { Failures = 3, OpenFor = TimeSpan.FromMilliseconds(50), OpenAtMost = TimeSpan.FromMilliseconds(50) },
         };
         await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
         edge.Table.Apply(Of(1, Route("app.example.org", fault == "nobody" ? Dead() : backend.Target) with { Policy = policy }));

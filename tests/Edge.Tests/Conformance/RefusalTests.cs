@@ -61,7 +61,7 @@ public abstract class RefusalTests(bool isDirect) : IDisposable
         await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect, protocols: HttpProtocols.Http2);
         using var curl = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
             "curl", ["-sS", "--http2-prior-knowledge", "-v", "-H", $"A: {new string('a', 20_000)}", "-H", $"B: {new string('a', 20_000)}", $"http://127.0.0.1:{edge.TrafficPort}/"])
-            { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true })!;
         var err = await curl.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var outp = await curl.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var outcomes = string.Join(",", await OutcomesAsync(edge));
