@@ -186,8 +186,9 @@ public abstract class AnswerRuleTests(bool isDirect) : IDisposable
         });
         await using var edge = await EdgeAsync(backend.Target, RoutePolicy.Default with { Compression = new CompressionPolicy() });
         using var client = await RawClient.ConnectAsync(edge.TrafficPort);
-        var answer = await client.AskAsync($"GET / HTTP/1.1\r\n{Host}Accept-Encoding: gzip\r\nX-Request-Id: cut\r\n\r\n");
-        Assert.False(answer.IsWhole);
+        await client.SendAsync($"GET / HTTP/1.1\r\n{Host}Accept-Encoding: gzip\r\nX-Request-Id: cut\r\n\r\n");
+        // With the connection, what was on its way may be lost too.
+        Assert.False(await client.AnswerAsync() is { Status: 200, IsWhole: true });
         Assert.Equal("target-cut", await AccessFile.OutcomeAsync(_folder.Path, "cut"));
     }
 

@@ -147,6 +147,7 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
                 await c.Response.Body.WriteAsync(word, c.RequestAborted);
                 await c.Response.Body.FlushAsync(c.RequestAborted);
             }
+            Assert.Equal(0, await c.Request.Body.ReadAsync(word, c.RequestAborted));
             c.Response.AppendTrailer("grpc-status", "0");
             c.Response.AppendTrailer("grpc-message", "well");
         }, protocols: HttpProtocols.Http2);
