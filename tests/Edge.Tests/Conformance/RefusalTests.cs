@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -58,13 +59,15 @@ public abstract class RefusalTests(bool isDirect) : IDisposable
     public async Task Over_HTTP_2_large_fields_are_recorded_too()
     {
         await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect, protocols: HttpProtocols.Http2);
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { DefaultRequestVersion = System.Net.HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{edge.TrafficPort}/")
+        // Of the clients here only curl sends more than the server said that it takes.
+        using var curl = Process.Start(new ProcessStartInfo(
+            "curl",
+            ["-sS", "--http2-prior-knowledge", "-w", "%{http_code}", "-H", $"A: {new string('a', 20_000)}", "-H", $"B: {new string('b', 20_000)}", $"http://127.0.0.1:{edge.TrafficPort}/"])
         {
-            Version = System.Net.HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Headers = { { "A", new string('a', 20_000) }, { "B", new string('b', 20_000) } },
-        };
-        using var answer = await http.SendAsync(request, TestContext.Current.CancellationToken);
-        Assert.Equal(431, (int)answer.StatusCode);
+            UseShellExecute = false, RedirectStandardOutput = true,
+        })!;
+        Assert.Equal("431", await curl.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await curl.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(431, (await AccessFile.WithOutcomeAsync(_folder.Path, "client-bad")).GetProperty("status").GetInt32());
         Assert.Equal(["client-bad"], await OutcomesAsync(edge));
     }
