@@ -88,6 +88,17 @@ public abstract class RefusalTests(bool isDirect) : IDisposable
     }
 
     [Fact]
+    public async Task A_head_that_does_not_come_is_recorded_as_slow()
+    {
+        await using var backend = RawBackend.Telling();
+        await using var edge = await EdgeAsync(backend.Target);
+        using var client = await RawClient.ConnectAsync(edge.TrafficPort);
+        Assert.Equal(408, (await client.AskAsync("GET /half HTTP/1.1\r\nHost: app.exa")).Status);
+        Assert.Equal(408, (await AccessFile.WithOutcomeAsync(_folder.Path, "client-slow")).GetProperty("status").GetInt32());
+        Assert.Equal(["client-slow"], await OutcomesAsync(edge));
+    }
+
+    [Fact]
     public async Task A_body_that_cannot_be_read_has_one_record()
     {
         await using var backend = RawBackend.Telling();
