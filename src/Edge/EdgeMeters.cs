@@ -16,6 +16,7 @@ internal sealed class EdgeMeters
     private readonly Metric _held;
     private readonly Metric.Series _inFlight;
     private readonly Metric.Series _noRoute;
+    private readonly Metric.Series[] _unrouted;
     private readonly Metric.Series _retries;
     private readonly Metric.Series _ejections;
 
@@ -26,7 +27,7 @@ internal sealed class EdgeMeters
         _byService = metrics.Counter("http_requests_total", "Requests of a service (project and organization) by status.", "service", "status");
         _duration = metrics.Histogram("groundcrew_edge_request_duration_seconds",
             "From the first byte of a request to the last of its response; upgraded connections are left out.", Buckets, "org", "project", "route", "deployment");
-        _outcomes = metrics.Counter("groundcrew_edge_outcomes_total", "Requests by how they ended: the side and the stage of each failure.",
+        _outcomes = metrics.Counter("groundcrew_edge_outcomes_total", "Requests by how they ended: the side and the stage of each failure; without a deployment, those that found no route.",
             "org", "project", "deployment", "outcome");
         _tables = metrics.Counter("groundcrew_edge_tables_total", "Route tables that were offered, by what became of them.", "outcome");
         _limited = metrics.Counter("groundcrew_edge_rate_limited_total", "Requests beyond a rate limit (RATE_LIMIT_EXCEEDED), by the limit.", "org", "project", "limit");
@@ -35,6 +36,7 @@ internal sealed class EdgeMeters
         _held = metrics.Gauge("groundcrew_edge_held_requests", "Requests that wait because their service is paused.", "org", "project", "environment");
         _inFlight = metrics.Gauge("groundcrew_edge_requests_in_flight", "Requests and upgraded connections that are open now.").With();
         _noRoute = metrics.Counter("groundcrew_edge_no_route_total", "Requests for a host that no route names.").With();
+        _unrouted = [.. Enum.GetValues<Outcome>().Select(o => _outcomes.With("", "", "", o.Word()))];
         _retries = metrics.Counter("groundcrew_edge_retries_total", "Requests that were offered to one more instance.").With();
         _ejections = metrics.Counter("groundcrew_edge_ejections_total", "Instances left out for a while because connections failed.").With();
     }
@@ -43,7 +45,13 @@ internal sealed class EdgeMeters
 
     public void Ended() => _inFlight.Add(-1);
 
-    public void CountNoRoute() => _noRoute.Add();
+    /// <summary>A request without a route, which has no service to count it for.</summary>
+    public void CountUnrouted(Outcome outcome)
+    {
+        if (outcome == Outcome.NoRoute)
+            _noRoute.Add();
+        _unrouted[(int)outcome].Add();
+    }
 
     public void CountRetry() => _retries.Add();
 

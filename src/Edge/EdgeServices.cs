@@ -36,15 +36,17 @@ public static class EdgeServices
         services.AddHostedService(s => s.GetRequiredService<AccessLog>());
         services.AddSingleton<Admission>();
         services.AddSingleton<EdgeProxy>();
+        services.AddSingleton<Encoders>();
         services.AddSingleton<FullPath>();
+        services.AddHostedService(s => s.GetRequiredService<FullPath>());
         services.AddSingleton<DirectPath>();
         services.AddHostedService(s => s.GetRequiredService<DirectPath>());
         services.AddHostedService<Probing>();
         services.AddSingleton<StatusDoor>();
         services.AddSingleton<Departure>();
+        services.AddSingleton<Scarcity>();
         services.AddSingleton<EdgeListeners>();
         services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<EdgeListeners>());
-        services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionMemory>();
         services.AddSingleton<PriorKnowledge>();
         services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<PriorKnowledge>());
         services.AddOptions<KestrelServerOptions>().PostConfigure<PriorKnowledge>((kestrel, prior) => prior.Open(kestrel));
@@ -72,14 +74,22 @@ public static class EdgeServices
     /// Makes an endpoint of Kestrel a traffic port: ordinary HTTP/1.1 takes the direct path there, and without TLS a client
     /// may begin with HTTP/2 (RFC 9113, section 3.3).
     /// </summary>
-    public static void UseEdge(this ListenOptions endpoint)
+    public static void UseEdge(this ListenOptions endpoint) => endpoint.UseEdge(isDirect: true);
+
+    /// <summary>The same, perhaps without the direct path.</summary>
+    internal static void UseEdge(this ListenOptions endpoint, bool isDirect)
     {
         var path = endpoint.ApplicationServices.GetRequiredService<DirectPath>();
         endpoint.ApplicationServices.GetRequiredService<PriorKnowledge>().IsWanted = true;
-        // An endpoint's protocols may be named after this call, but before its first connection.
-        endpoint.Use(next => connection => endpoint.Protocols.HasFlag(HttpProtocols.Http1)
-            ? path.ServeAsync(connection, next, endpoint.Protocols.HasFlag(HttpProtocols.Http2))
-            : next(connection));
+        endpoint.Use(next => connection =>
+        {
+            if (connection.Features.Get<OpenConnection>() is { } open)
+                open.IsTraffic = true;
+            // An endpoint's protocols may be named after this call, but before its first connection.
+            return isDirect && endpoint.Protocols.HasFlag(HttpProtocols.Http1)
+                ? path.ServeAsync(connection, next, endpoint.Protocols.HasFlag(HttpProtocols.Http2))
+                : next(connection);
+        });
     }
 
     /// <summary>Makes an endpoint of Kestrel a traffic port with TLS, by the certificates of <see cref="EdgeCertificates"/>.</summary>

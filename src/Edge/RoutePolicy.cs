@@ -66,6 +66,15 @@ public sealed record RoutePolicy
 
     /// <summary>Whether a client stays with the deployment that a weighted split gave it; null for no.</summary>
     public StickyPolicy? Sticky { get; init; }
+
+    /// <summary>
+    /// What <c>Cache-Control</c> says on good answers to GET and HEAD whose target said nothing of caching and set no cookie.
+    /// The first rule that fits the path counts; null for none.
+    /// </summary>
+    public IReadOnlyList<CacheRule>? Cache { get; init; }
+
+    /// <summary>Which answers are compressed, as far as the client accepts it; null for none.</summary>
+    public CompressionPolicy? Compression { get; init; }
 }
 
 /// <summary>The HTTP version that targets are spoken to in, always without TLS.</summary>
@@ -221,3 +230,41 @@ public sealed record ConcurrencyLimit(int Requests)
 /// <param name="Cookie">Its name (RFC 6265: a token).</param>
 /// <param name="For">How long it lasts, up to 400 days, which is what browsers keep.</param>
 public sealed record StickyPolicy(string Cookie, TimeSpan For);
+
+/// <summary>How long answers of some paths may be kept by caches (RFC 9111, section 5.2.2).</summary>
+/// <param name="Path">Which paths: one whole, or with a <c>*</c> at its end for any rest. Begins with <c>/</c>, ASCII, without a query.</param>
+/// <param name="MaxAge">How long an answer may be used without asking, up to ten years; parts of seconds are dropped.</param>
+public sealed record CacheRule(string Path, TimeSpan MaxAge)
+{
+    /// <summary>The same for caches that many share; null for <see cref="MaxAge"/>. Not for <see cref="CacheScope.Private"/>.</summary>
+    public TimeSpan? SharedMaxAge { get; init; }
+
+    /// <summary>Who may keep it; null leaves it to the cache, which judges by the request.</summary>
+    public CacheScope? Scope { get; init; }
+
+    /// <summary>Whether what stands there never changes (RFC 8246).</summary>
+    public bool Immutable { get; init; }
+}
+
+/// <summary>Who may keep an answer.</summary>
+public enum CacheScope
+{
+    /// <summary>Everybody, also answers to requests that said who asks.</summary>
+    Public,
+
+    /// <summary>The client alone.</summary>
+    Private,
+}
+
+/// <summary>
+/// Which answers are compressed (br or gzip, by RFC 9110, section 12.5.3): those that the target did not encode, did not
+/// mark <c>no-transform</c> and gave no digest of. Server-sent events and parts never are.
+/// </summary>
+public sealed record CompressionPolicy
+{
+    /// <summary>Media types: whole, <c>text/*</c>, or <c>*+json</c> for all that end so; null for what is usually text.</summary>
+    public IReadOnlyList<string>? Types { get; init; }
+
+    /// <summary>An answer that says that it is smaller, in bytes, stays as it is.</summary>
+    public long LeastBytes { get; init; } = 1024;
+}

@@ -24,7 +24,9 @@ public sealed class RequestedEdgeTests
             { name: tenants, requests: 2, per: 1h, by: tenant }, { name: all, requests: 3, per: 1s, by: route }, { name: tokens, requests: 4, per: 1s, by: token },
             { name: addresses, requests: 5, per: 1s }],
           concurrency: { requests: 200, waiting: 100, wait: 2s }, maxBody: 20mb, allow: [10.0.0.0/8], deny: [10.66.0.0/16], stripHeaders: [X-Auth-*],
-          tenantHeader: X-Tenant-Id, userHeader: X-User-Name, redirectToHttps: true, hsts: 365d, sticky: { cookie: crew_v, for: 1h } }
+          tenantHeader: X-Tenant-Id, userHeader: X-User-Name, redirectToHttps: true, hsts: 365d, sticky: { cookie: crew_v, for: 1h },
+          cache: [{ path: /assets/*, maxAge: 365d, sMaxAge: 1h, for: public, immutable: true }, { path: /, maxAge: 1h, for: private }],
+          compress: { enabled: true, types: [text/*], minSize: 2Ki } }
         """;
 
     public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 20)];
@@ -64,6 +66,12 @@ public sealed class RequestedEdgeTests
             RedirectToHttps = true,
             Hsts = TimeSpan.FromDays(365),
             Sticky = new StickyPolicy("crew_v", TimeSpan.FromHours(1)),
+            Cache =
+            [
+                new CacheRule("/assets/*", TimeSpan.FromDays(365)) { SharedMaxAge = TimeSpan.FromHours(1), Scope = CacheScope.Public, Immutable = true },
+                new CacheRule("/", TimeSpan.FromHours(1)) { Scope = CacheScope.Private },
+            ],
+            Compression = new CompressionPolicy { Types = ["text/*"], LeastBytes = 2048 },
         };
         Assert.Equal(Text(expected), Text(PolicyOf(Everything)));
     }
@@ -86,9 +94,10 @@ public sealed class RequestedEdgeTests
     [Fact]
     public void The_defaults_of_the_manifest_are_those_of_the_edge()
     {
-        Assert.Equal(Text(RoutePolicy.Default), Text(PolicyOf("{ protocol: http1, balance: least-requests, slowStart: 0s, timeouts: {}, retries: {}, breaker: {}, redirectToHttps: false }")));
+        Assert.Equal(Text(RoutePolicy.Default), Text(PolicyOf("{ protocol: http1, balance: least-requests, slowStart: 0s, timeouts: {}, retries: {}, breaker: {}, redirectToHttps: false, compress: false }")));
         var policy = PolicyOf("{ probe: /x, concurrency: 5, limits: [{ name: a, requests: 5, per: 1m }] }")!;
         Assert.Equal((new ProbePolicy("/x"), new ConcurrencyLimit(5)), (policy.Probe, policy.Concurrency));
+        Assert.Equal(Text(new CompressionPolicy()), Text(PolicyOf("{ compress: true }")!.Compression));
         Assert.Equal(Text(new RateLimit("a", 5, TimeSpan.FromMinutes(1))), Text(Assert.Single(policy.Rates)));
     }
 
@@ -168,6 +177,8 @@ public sealed class RequestedEdgeTests
             ("concurrency", () => Pick(Count(), $"{{ requests: {Count()}, waiting: {Count()}, wait: {Time()} }}")),
             ("maxBody", () => Rarely("20", Pick("1B", "20mb", "1TB", "0.5Ki"))), ("allow", () => $"[{Network()}, {Network()}]"), ("deny", () => $"[{Network()}]"),
             ("stripHeaders", () => $"[{Strip()}, {Strip()}]"), ("tenantHeader", Token), ("userHeader", Token), ("redirectToHttps", () => Pick("true", "false")),
+            ("cache", () => $"[{{ path: {Rarely(Pick("a", "/a?b", "/*/a", "\"\""), Pick("/", "/*", "/assets/*", "/a/b.c"))}, maxAge: {Pick("0s", "3650d", Time())}{Pick("", ", sMaxAge: 1h", ", for: public", ", for: private", ", immutable: true")} }}]"),
+            ("compress", () => Pick("true", "false", $"{{ enabled: true, types: [{Rarely(Pick("text", "\"*\"", "a/b/c"), Pick("text/*", "\"*+json\"", "a/b"))}], minSize: {Rarely("20", Pick("1B", "1Ki"))} }}")),
             ("hsts", () => Pick("0s", "3650d", Time())), ("sticky", () => $"{{ cookie: {Token()}, for: {Pick("1s", "400d", Time())} }}"),
         ];
         return $"{{ {string.Join(", ", keys.Where(_ => random.Next(4) == 0).Select(k => $"{k.Key}: {k.Value()}"))} }}";

@@ -62,8 +62,7 @@ internal sealed class EdgeHost : IAsyncDisposable
             k.Listen(IPAddress.Loopback, 0, l =>
             {
                 l.Protocols = protocols;
-                if (isDirect)
-                    l.UseEdge();
+                l.UseEdge(isDirect);
             });
             k.Listen(IPAddress.Loopback, 0);
             k.Listen(IPAddress.Loopback, 0, l => l.UseEdgeTls());

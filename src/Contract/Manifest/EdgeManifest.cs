@@ -108,6 +108,15 @@ public sealed record EdgeManifest
     [Key(KeyKind.Section, "The cookie that keeps a client with its deployment while traffic is split.")]
     public EdgeStickyManifest? Sticky { get; init; }
 
+    /// <summary>Rules for caching.</summary>
+    [Key(KeyKind.CacheRules, "Rules for caching (`Cache-Control`), for good answers to GET and HEAD that say nothing of caching themselves and set no cookie. The first that fits the path counts.", LeftOut = "none")]
+    public IReadOnlyList<EdgeCacheManifest>? Cache { get; init; }
+
+    /// <summary>Compression of answers.</summary>
+    [Key(KeyKind.Compression, "Compression of answers that the instance did not encode, with br or gzip as the client accepts. It costs processor time at the edge, on a slower path. `true` is the short form.",
+        LeftOut = "`false`")]
+    public EdgeCompressionManifest? Compress { get; init; }
+
     /// <summary>These, with what <paramref name="above"/> sets laid over them, key by key. Pure.</summary>
     public EdgeManifest With(EdgeManifest above) => new()
     {
@@ -129,5 +138,7 @@ public sealed record EdgeManifest
         RedirectToHttps = above.RedirectToHttps ?? RedirectToHttps,
         Hsts = above.Hsts ?? Hsts,
         Sticky = above.Sticky ?? Sticky,
+        Cache = above.Cache ?? Cache,
+        Compress = above.Compress ?? Compress,
     };
 }

@@ -87,7 +87,7 @@ public static class ManifestReference
             return;
         }
         yaml.Append($"{margin}{key.Name}:\n");
-        if (key.Form is RecordListForm<EdgeLimitManifest> list)
+        if (key.Form is IRecordList list)
         {
             WriteItem(list.Record.Shape, indent + 2, yaml);
             return;

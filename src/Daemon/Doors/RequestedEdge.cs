@@ -32,6 +32,8 @@ internal static class RequestedEdge
             RedirectToHttps = edge.RedirectToHttps ?? policy.RedirectToHttps,
             Hsts = edge.Hsts ?? policy.Hsts,
             Sticky = edge.Sticky is { } sticky ? new StickyPolicy(sticky.Cookie, sticky.For) : policy.Sticky,
+            Cache = edge.Cache?.Select(RuleOf).ToList() ?? policy.Cache,
+            Compression = edge.Compress is { Enabled: true } compress ? new CompressionPolicy { Types = compress.Types, LeastBytes = compress.MinBytes } : policy.Compression,
         };
     }
 
@@ -78,6 +80,16 @@ internal static class RequestedEdge
 
     private static ProbePolicy ProbeOf(EdgeProbeManifest probe) =>
         new(probe.Path) { Period = probe.Period, Timeout = probe.Timeout, Failures = probe.Failures, Successes = probe.Successes };
+
+    private static CacheRule RuleOf(EdgeCacheManifest rule) =>
+        new(rule.Path, rule.MaxAge) { SharedMaxAge = rule.SharedMaxAge, Scope = rule.For is { } kept ? ScopeOf(kept) : null, Immutable = rule.Immutable };
+
+    private static CacheScope ScopeOf(EdgeCacheFor kept) => kept switch
+    {
+        EdgeCacheFor.Public => CacheScope.Public,
+        EdgeCacheFor.Private => CacheScope.Private,
+        _ => throw new ArgumentOutOfRangeException(nameof(kept), kept, null),
+    };
 
     private static RateLimit RateOf(EdgeLimitManifest limit) =>
         new(limit.Name, limit.Requests, limit.Per) { By = KeyOf(limit.Counted()), Header = limit.Header, Burst = limit.Burst, Methods = limit.Methods ?? [] };

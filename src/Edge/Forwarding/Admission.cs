@@ -39,7 +39,7 @@ internal sealed class Admission(EdgeTable table, EdgeOptions options, EdgeMeters
     }
 
     /// <summary>Who the client is, by the connection or by the proxies in front that are trusted.</summary>
-    private void Introduce(Exchange exchange)
+    public void Introduce(Exchange exchange)
     {
         if (_trusted is null || exchange.Remote is not { } remote || !_trusted.Contains(remote))
         {

@@ -30,9 +30,28 @@ internal static class EdgeFields
         var fields = new List<KeyValuePair<string, string>>(2);
         if (policy.Hsts is { } hsts && exchange.IsSecure)
             fields.Add(new("Strict-Transport-Security", $"max-age={(long)hsts.TotalSeconds}; includeSubDomains"));
-        if (policy.Sticky is { } sticky && exchange.Route.Route.Split.Count > 0 && exchange.Cookie(sticky.Cookie) != exchange.Backend!.Deployment)
+        if (policy.Sticky is { } sticky && IsToStick(exchange))
             fields.Add(new("Set-Cookie",
-                $"{sticky.Cookie}={exchange.Backend.Deployment}; Path={exchange.Route.Route.Path}; Max-Age={(long)sticky.For.TotalSeconds}; HttpOnly; SameSite=Lax{(exchange.IsSecure ? "; Secure" : "")}"));
+                $"{sticky.Cookie}={exchange.Backend!.Deployment}; Path={exchange.Route.Route.Path}; Max-Age={(long)sticky.For.TotalSeconds}; HttpOnly; SameSite=Lax{(exchange.IsSecure ? "; Secure" : "")}"));
         return fields;
     }
+
+    /// <summary>
+    /// What rules of the route say of caching the answer, and of what it depends on; usually nothing. What sets a cookie is
+    /// meant for one client, so no rule makes it something to keep.
+    /// </summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Of(Exchange exchange, in AnswerFacts answer)
+    {
+        var route = exchange.Route!;
+        var fields = new List<KeyValuePair<string, string>>(2);
+        if (answer is { CacheControl: "", HasExpiry: false, SetsCookie: false } && !IsToStick(exchange)
+            && route.Caching?.For(exchange.Method, exchange.Path, answer.Status) is { } caching)
+            fields.Add(new("Cache-Control", caching));
+        if (route.Compressing?.Fits(answer) == true && !CompressionRule.Names(answer.Vary, "*") && !CompressionRule.Names(answer.Vary, "Accept-Encoding"))
+            fields.Add(new("Vary", "Accept-Encoding"));
+        return fields;
+    }
+
+    private static bool IsToStick(Exchange exchange) =>
+        exchange.Route!.Policy.Sticky is { } sticky && exchange.Route.Route.Split.Count > 0 && exchange.Cookie(sticky.Cookie) != exchange.Backend!.Deployment;
 }

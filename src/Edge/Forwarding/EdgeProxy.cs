@@ -51,8 +51,21 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
             JudgeService(exchange);
             Admission.Leave(exchange);
             meters.Ended();
-            Record(exchange);
+            Record(exchange, exchange.Outcome == Outcome.ClientLeft ? StatusCodes.Status499ClientClosedRequest : exchange.Status);
         }
+    }
+
+    /// <summary>A request was refused before it could be judged, with a status: it is recorded as any other.</summary>
+    public void Refused(Exchange exchange, int status)
+    {
+        admission.Introduce(exchange);
+        exchange.Outcome = status switch
+        {
+            StatusCodes.Status408RequestTimeout => Outcome.ClientSlow,
+            StatusCodes.Status413PayloadTooLarge => Outcome.TooLarge,
+            _ => Outcome.ClientBad,
+        };
+        Record(exchange, status);
     }
 
     /// <summary>Whether its service takes requests at all, which counts it there.</summary>
@@ -138,6 +151,7 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
             Outcome.NoRoute => Answer.Of(exchange, StatusCodes.Status404NotFound, "no-route", "There is no route for this host."),
             Outcome.NoTarget => Answer.Of(exchange, StatusCodes.Status503ServiceUnavailable, "no-instance", "No instance is ready to serve this host.", _retryAfter),
             Outcome.BreakerOpen => Answer.Of(exchange, StatusCodes.Status503ServiceUnavailable, "breaker-open", "The service did not answer for a while; it is left alone for a moment.", _retryAfter),
+            Outcome.Shed => Answer.Of(exchange, StatusCodes.Status503ServiceUnavailable, "overloaded", "The edge has no room for another connection.", _retryAfter),
             Outcome.TargetUnreachable => Answer.Of(exchange, StatusCodes.Status502BadGateway, "unreachable", "No instance could be reached."),
             Outcome.TargetTimeout => Answer.Of(exchange, StatusCodes.Status504GatewayTimeout, "timeout", "The instance did not answer in time."),
             Outcome.TargetBadAnswer => Answer.Of(exchange, StatusCodes.Status502BadGateway, "bad-answer", "What the instance answered cannot be understood."),
@@ -148,14 +162,13 @@ internal sealed class EdgeProxy(EdgeTable table, Admission admission, EdgeMeters
         });
     }
 
-    private void Record(Exchange exchange)
+    private void Record(Exchange exchange, int status)
     {
         var took = clock.GetElapsedTime(exchange.StartedAt, exchange.Now);
-        var status = exchange.Outcome == Outcome.ClientLeft ? StatusCodes.Status499ClientClosedRequest : exchange.Status;
         if (exchange.Route is { } route)
             (exchange.Backend ?? route.Main).Count(status, exchange.Outcome, exchange.WasUpgraded ? null : took.TotalSeconds);
         else
-            meters.CountNoRoute();
+            meters.CountUnrouted(exchange.Outcome);
         var line = new BytesOut(1024);
         AccessRecord.Write(ref line, exchange, took, UpstreamTime(exchange), status);
         log.Add(line.Written.Span);

@@ -24,17 +24,19 @@ internal sealed class EdgeListeners : IConnectionListenerFactory, IDisposable
     private readonly Dictionary<string, SafeFileHandle> _held = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SafeFileHandle> _inherited = new(StringComparer.Ordinal);
     private readonly List<EdgeListener> _listeners = [];
-    private readonly SocketTransportFactory _transport;
+    private readonly SocketTransportOptions _transport;
+    private readonly Scarcity _scarcity;
+    private readonly ILogger _log;
     private readonly Departure _departure;
     private readonly CancellationTokenSource _leaving = new();
     private TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public EdgeListeners(Departure departure, IOptions<SocketTransportOptions> options, ILoggerFactory logs)
+    public EdgeListeners(Departure departure, IOptions<SocketTransportOptions> options, Scarcity scarcity, ILoggerFactory logs)
     {
-        _departure = departure;
-        var bind = options.Value.CreateBoundListenSocket;
-        options.Value.CreateBoundListenSocket = endpoint => Listen(endpoint, bind);
-        _transport = new SocketTransportFactory(options, logs);
+        (_departure, _scarcity, _transport) = (departure, scarcity, options.Value);
+        _log = logs.CreateLogger<SocketListener>();
+        var bind = _transport.CreateBoundListenSocket;
+        _transport.CreateBoundListenSocket = endpoint => Listen(endpoint, bind);
         _open.SetResult();
     }
 
@@ -87,13 +89,13 @@ internal sealed class EdgeListeners : IConnectionListenerFactory, IDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
-        var inner = await _transport.BindAsync(endpoint, cancellationToken);
+        var inner = SocketListener.Bind(endpoint, _transport, _scarcity, _log);
         var listener = new EdgeListener(inner, _departure, () => Close(inner.EndPoint), _open.Task, _leaving.Token);
         lock (_gate)
             _listeners.Add(listener);
-        return listener;
+        return new(listener);
     }
 
     /// <inheritdoc/>

@@ -27,6 +27,9 @@ internal sealed class OpenConnection(ConnectionContext connection, Departure dep
     /// <summary>Whether nothing of it is left.</summary>
     public bool IsGone => Volatile.Read(ref _closed) != 0 && Requests == 0;
 
+    /// <summary>Whether it came to a traffic port. Set before its first request.</summary>
+    public bool IsTraffic { get; set; }
+
     /// <summary>The edge that it came to.</summary>
     public Departure Departure => departure;
 

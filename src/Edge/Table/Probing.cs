@@ -69,8 +69,8 @@ internal sealed class Probing(EdgeTable table, TimeProvider clock) : IHostedServ
 
     private async Task AskAsync(TargetState target, ProbePolicy policy, Watched watched, CancellationToken stop)
     {
-        var isWell = await IsWellAsync(target, policy, stop);
-        if (stop.IsCancellationRequested)
+        // Without an answer to give, for want of room here, nothing is said of the target.
+        if (await IsWellAsync(target, policy, stop) is not { } isWell || stop.IsCancellationRequested)
             return;
         (watched.Good, watched.Bad) = isWell ? (watched.Good + 1, 0) : (0, watched.Bad + 1);
         if (watched.Good >= policy.Successes)
@@ -79,7 +79,7 @@ internal sealed class Probing(EdgeTable table, TimeProvider clock) : IHostedServ
             target.Probed(isWell: false);
     }
 
-    private async Task<bool> IsWellAsync(TargetState target, ProbePolicy policy, CancellationToken stop)
+    private async Task<bool?> IsWellAsync(TargetState target, ProbePolicy policy, CancellationToken stop)
     {
         using var timer = new CancellationTokenSource(policy.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
@@ -88,6 +88,10 @@ internal sealed class Probing(EdgeTable table, TimeProvider clock) : IHostedServ
             using var request = new HttpRequestMessage(HttpMethod.Get, target.Prefix + policy.Path);
             using var response = await _http.SendAsync(request, either.Token);
             return response.StatusCode is >= HttpStatusCode.OK and < HttpStatusCode.BadRequest;
+        }
+        catch (HttpRequestException e) when (Scarcity.IsIn(e.InnerException as System.Net.Sockets.SocketException))
+        {
+            return null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {

@@ -6,6 +6,7 @@ namespace Groundcrew.Edge;
 /// <summary>Judges the policy of a route whole. Pure; takes a policy as it came, with nulls where JSON had them.</summary>
 internal static class RoutePolicyJudge
 {
+    private static readonly TimeSpan LongestCaching = TimeSpan.FromDays(3650);
     private static readonly TimeSpan LongestHsts = TimeSpan.FromDays(3650);
 
     /// <summary>Browsers keep no cookie for longer.</summary>
@@ -42,6 +43,10 @@ internal static class RoutePolicyJudge
         if (policy.Concurrency is { } concurrency)
             JudgeConcurrency(concurrency, judging.Under("concurrency"));
         JudgeTraffic(policy, judging);
+        if (policy.Cache is { } rules)
+            judging.Each("cache", rules, JudgeCache);
+        if (policy.Compression is { } compression)
+            JudgeCompression(compression, judging.Under("compression"));
     }
 
     private static void JudgeTime(TimeLimits time, Judging judging)
@@ -132,6 +137,32 @@ internal static class RoutePolicyJudge
             return;
         judging.Token("sticky.cookie", sticky.Cookie, "a cookie's name");
         judging.Duration("sticky.for", sticky.For, most: LongestCookie);
+    }
+
+    private static void JudgeCache(CacheRule rule, Judging judging)
+    {
+        var bare = rule.Path is [.., '*'] ? rule.Path[..^1] : rule.Path;
+        if (bare is not ['/', ..] || bare.AsSpan().ContainsAnyExceptInRange('!', '~') || bare.AsSpan().ContainsAny("*?#"))
+            judging.Add("bad-path", "path", $"'{rule.Path}' is no path with or without a '*' at its end.", "Begin with '/', and use no spaces, no query and only ASCII.");
+        judging.Duration("maxAge", rule.MaxAge, TimeSpan.Zero, LongestCaching);
+        if (rule.SharedMaxAge is { } shared)
+            judging.Duration("sharedMaxAge", shared, TimeSpan.Zero, LongestCaching);
+        if (rule.Scope is { } scope)
+            judging.Word("scope", scope);
+        if (rule is { Scope: CacheScope.Private, SharedMaxAge: not null })
+            judging.Add("private-shared", "sharedMaxAge", "The answers are for the client alone, and a time for shared caches is named.", "Leave one of them out.");
+    }
+
+    private static void JudgeCompression(CompressionPolicy compression, Judging judging)
+    {
+        if (compression.LeastBytes < 0)
+            judging.Add("bad-size", "leastBytes", $"{compression.LeastBytes} is no size.", "Use 0 or more bytes.");
+        if (compression.Types is { } types)
+            judging.Each("types", types, (type, at) =>
+            {
+                if (!MediaTypes.IsPattern(type))
+                    at.Add("bad-media-type", "", $"'{type}' is no media type.", "Write one such as text/html, text/* for all of a kind, or *+json for all that end so.");
+            });
     }
 
     private static void JudgeStripped(string name, Judging judging)

@@ -19,6 +19,8 @@ internal sealed class RouteState
             .. AccessRecord.Member("route", route.Path == "/" ? route.Host : route.Host + route.Path)];
         Forwarding = ConfigOf(Policy, Policy.Time.Idle);
         Upgrading = ConfigOf(Policy, Policy.Time.Upgraded);
+        Caching = Policy.Cache is { Count: > 0 } rules ? new CacheRules(rules) : null;
+        Compressing = Policy.Compression is { } compression ? new CompressionRule(compression) : null;
     }
 
     public Route Route { get; }
@@ -38,6 +40,11 @@ internal sealed class RouteState
     public HeaderRules Identity { get; }
 
     public NetworkGate Networks { get; }
+
+    /// <summary>What it says of caching and of compression; null for nothing.</summary>
+    public CacheRules? Caching { get; }
+
+    public CompressionRule? Compressing { get; }
 
     /// <summary>The deployment of the route itself.</summary>
     public BackendState Main { get; }
@@ -61,6 +68,11 @@ internal sealed class RouteState
         { Cookie: { } cookie } match => exchange.Cookie(cookie) == match.Value,
         _ => false,
     };
+
+    /// <summary>Whether the request may get an answer that only the full path can give.</summary>
+    public bool NeedsFullPath(Exchange exchange) =>
+        Policy.Protocol == TargetProtocol.Http2
+        || (Compressing is not null && exchange.Method != "HEAD" && AcceptedCoding.Of(exchange.Headers("Accept-Encoding")) != Coding.None);
 
     /// <summary>
     /// The deployment that takes the request: drawn by the shares, or the one that a sticky client has already. One that

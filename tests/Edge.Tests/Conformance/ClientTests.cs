@@ -265,6 +265,44 @@ public abstract class ClientTests(bool isDirect) : IDisposable
         Assert.Equal("target-timeout", await AccessFile.OutcomeAsync(_folder.Path, "silent"));
     }
 
+    /// <summary>Whatever it does wrong, always: nobody at the port, a reset, or no HTTP.</summary>
+    [Theory]
+    [InlineData("nobody")]
+    [InlineData("reset")]
+    [InlineData("junk")]
+    public async Task A_target_that_always_fails_is_left_alone_and_taken_again_once_it_is_well(string fault)
+    {
+        var isWell = false;
+        await using var backend = new RawBackend(async (connection, _, stop) =>
+        {
+            if (isWell)
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", stop);
+            else if (fault == "junk")
+                await connection.SendAsync("no HTTP\r\n\r\n", stop);
+            else
+                connection.Reset();
+            return isWell;
+        });
+        var policy = RoutePolicy.Default with
+        {
+            Retry = new RetryPolicy { Attempts = 1 },
+            Breaker = new BreakerPolicy { Failures = 3, OpenFor = TimeSpan.FromMilliseconds(50), OpenAtMost = TimeSpan.FromMilliseconds(50) },
+        };
+        await using var edge = await EdgeHost.StartAsync(_folder.Path, isDirect: isDirect);
+        edge.Table.Apply(Of(1, Route("app.example.org", fault == "nobody" ? Dead() : backend.Target) with { Policy = policy }));
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(502, (int)(await edge.GetAsync("app.example.org")).Status);
+        await Eventually.TrueAsync(async () => (int)(await edge.GetAsync("app.example.org")).Status == 503, "the target is left alone");
+        var asked = backend.Heads.Count;
+        isWell = true;
+        if (fault == "nobody")
+            edge.Table.Apply(Of(2, Route("app.example.org", backend.Target) with { Policy = policy }));
+        await Eventually.TrueAsync(async () => (int)(await edge.GetAsync("app.example.org")).Status == 200, "it is taken again");
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(200, (int)(await edge.GetAsync("app.example.org")).Status);
+        Assert.InRange(backend.Heads.Count, asked + 6, int.MaxValue);
+    }
+
     [Fact]
     public async Task Chunks_reach_the_client_as_they_come()
     {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.WebSockets;
+using System.Text;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -114,6 +116,126 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
         Assert.Equal(["0"], answer.TrailingHeaders.GetValues("grpc-status"));
     }
 
+    /// <summary>As gRPC says that a call failed at once: all is in the head and the trailers, and no body between them.</summary>
+    [Fact]
+    public async Task A_call_that_fails_at_once_says_so_without_a_body()
+    {
+        await using var instance = await Instance.StartAsync(c =>
+        {
+            c.Response.ContentType = "application/grpc";
+            c.Response.Headers["grpc-status"] = "12";
+            return Task.CompletedTask;
+        }, protocols: HttpProtocols.Http2);
+        await using var edge = await EdgeAsync(instance, HttpProtocols.Http2, (instance, TargetProtocol.Http2));
+        using var request = CallOf(edge, new StringContent("frame"));
+        using var answer = await edge.Client.SendAsync(request, Stop);
+        Assert.Equal(["12"], answer.Headers.GetValues("grpc-status"));
+        Assert.Equal("", await answer.Content.ReadAsStringAsync(Stop));
+    }
+
+    /// <summary>Each side says its next word only after it heard the other's, and the trailers come after all of them.</summary>
+    [Fact]
+    public async Task A_call_in_both_directions_is_carried_word_by_word()
+    {
+        await using var instance = await Instance.StartAsync(async c =>
+        {
+            c.Response.ContentType = "application/grpc";
+            var word = new byte[4];
+            for (var i = 0; i < 5; i++)
+            {
+                await c.Request.Body.ReadExactlyAsync(word, c.RequestAborted);
+                await c.Response.Body.WriteAsync(word, c.RequestAborted);
+                await c.Response.Body.FlushAsync(c.RequestAborted);
+            }
+            Assert.Equal(0, await c.Request.Body.ReadAsync(word, c.RequestAborted));
+            c.Response.AppendTrailer("grpc-status", "0");
+            c.Response.AppendTrailer("grpc-message", "well");
+        }, protocols: HttpProtocols.Http2);
+        await using var edge = await EdgeAsync(instance, HttpProtocols.Http2, (instance, TargetProtocol.Http2));
+        using var heard = new SemaphoreSlim(1);
+        using var request = CallOf(edge, new SaidContent(async stream =>
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                await heard.WaitAsync(Stop);
+                await stream.WriteAsync(Encoding.ASCII.GetBytes($"say{i}"), Stop);
+                await stream.FlushAsync(Stop);
+            }
+        }));
+        using var answer = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        await using var body = await answer.Content.ReadAsStreamAsync(Stop);
+        var word = new byte[4];
+        for (var i = 0; i < 5; i++)
+        {
+            await body.ReadExactlyAsync(word, Stop);
+            Assert.Equal($"say{i}", Encoding.ASCII.GetString(word));
+            heard.Release();
+        }
+        Assert.Equal(0, await body.ReadAsync(word, Stop));
+        Assert.Equal(["0"], answer.TrailingHeaders.GetValues("grpc-status"));
+        Assert.Equal(["well"], answer.TrailingHeaders.GetValues("grpc-message"));
+    }
+
+    [Fact]
+    public async Task Python_speaks_over_a_web_socket()
+    {
+        if (!Directory.Exists("/usr/lib/python3/dist-packages/websockets"))
+            Assert.Skip("python3-websockets is not here.");
+        await using var instance = await Instance.StartAsync(async c =>
+        {
+            using var socket = await c.WebSockets.AcceptWebSocketAsync(c.WebSockets.WebSocketRequestedProtocols.FirstOrDefault());
+            var buffer = new byte[256 * 1024];
+            while (await ReceiveAsync(socket, buffer, c.RequestAborted) is var (type, length) && type != WebSocketMessageType.Close)
+                await socket.SendAsync(buffer.AsMemory(0, length), type, endOfMessage: true, c.RequestAborted);
+            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "well", c.RequestAborted);
+        }, webSockets: true);
+        await using var edge = await EdgeAsync(instance, HttpProtocols.Http1);
+        var said = await RunAsync("/usr/bin/python3", "-c", $"""
+            import asyncio, websockets
+            async def main():
+                async with websockets.connect("ws://{Address}:{edge.TrafficPort}/socket", subprotocols=["talk"]) as s:
+                    print(s.subprotocol)
+                    await s.send("hello")
+                    print(await s.recv())
+                    await s.send(b"x" * 200000)
+                    print(len(await s.recv()))
+                    await (await s.ping())
+                    print("pong")
+                print(s.close_code, s.close_reason)
+            asyncio.run(main())
+            """);
+        Assert.Equal(["talk", "hello", "200000", "pong", "1000 well"], said.TrimEnd().Split('\n'));
+    }
+
+    private static async Task<(WebSocketMessageType Type, int Length)> ReceiveAsync(WebSocket socket, byte[] buffer, CancellationToken stop)
+    {
+        var length = 0;
+        while (true)
+        {
+            var got = await socket.ReceiveAsync(buffer.AsMemory(length), stop);
+            length += got.Count;
+            if (got.EndOfMessage)
+                return (got.MessageType, length);
+        }
+    }
+
+    private static HttpRequestMessage CallOf(EdgeHost edge, HttpContent content) => new(HttpMethod.Post, $"http://{Address}:{edge.TrafficPort}/two")
+    {
+        Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = content, Headers = { { "TE", "trailers" } },
+    };
+
+    /// <summary>A body that is written as it is said.</summary>
+    private sealed class SaidContent(Func<Stream, Task> say) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => say(stream);
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+
     private static async Task EchoAsync(HttpContext context)
     {
         var count = new Counter();
@@ -123,7 +245,7 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
 
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, program))))
+        if (!File.Exists(program) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, program))))
             Assert.Skip($"{program} is not here.");
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var error = process.StandardError.ReadToEndAsync(Stop);

@@ -99,13 +99,20 @@ internal sealed class ShortRecordForm(RecordForm record, string telling) : Form
         new() { ["anyOf"] = new JsonArray(_telling.Form.Schema(definitions), record.Schema(definitions)) };
 }
 
+/// <summary>A list of records, whatever they are.</summary>
+internal interface IRecordList
+{
+    /// <summary>What each item is.</summary>
+    RecordForm Record { get; }
+}
+
 /// <summary>A list of records.</summary>
-internal sealed class RecordListForm<T>(RecordForm record) : Form
+internal sealed class RecordListForm<T>(RecordForm record) : Form, IRecordList
     where T : class
 {
     public override string Says => $"a list, each item {record.Says}";
 
-    /// <summary>What each item is.</summary>
+    /// <inheritdoc/>
     public RecordForm Record => record;
 
     public override object? Read(Node node, string path, Judgement judgement)

@@ -31,6 +31,31 @@ internal static class EdgeTextRules
 
     public static TextRule Network { get; } = new(ProblemKinds.BadNetwork, "a network", WhyNoNetwork, "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$");
 
+    public static TextRule PathPattern { get; } = new(ProblemKinds.BadUrlPath, "a path with or without a '*' at its end", WhyNoPathPattern, @"^/[!-)+->@-~]*\*?$");
+
+    public static TextRule MediaType { get; } = new(ProblemKinds.BadMediaType, "a media type", WhyNoMediaType, @"^([A-Za-z0-9!#$&^_.+-]+/([A-Za-z0-9!#$&^_.+-]+|\*)|\*\+[A-Za-z0-9.-]+)$");
+
+    private static string? WhyNoPathPattern(string text)
+    {
+        var bare = text is [.. var start, '*'] ? start : text;
+        return bare.AsSpan().ContainsAny('*', '?') ? "a '*' stands at its end only, and a query nowhere" : TextRules.UrlPath.Why(bare);
+    }
+
+    private static string? WhyNoMediaType(string text)
+    {
+        var (first, rest) = text.Split('/') switch
+        {
+            [['*', '+', .. var suffix]] => (suffix, suffix),
+            [var type, "*"] => (type, type),
+            [var type, var subtype] => (type, subtype),
+            _ => ("", ""),
+        };
+        return IsMediaName(first) && IsMediaName(rest) ? null : "it is not of the form text/html, text/* or *+json";
+    }
+
+    private static bool IsMediaName(string name) =>
+        name.Length is > 0 and <= MaxToken && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$&^_.+-".Contains(c));
+
     private static string? WhyNoToken(string text) =>
         text.Length == 0 ? "it is empty"
         : text.Length > MaxToken ? $"it has {text.Length} characters; {MaxToken} is the most"

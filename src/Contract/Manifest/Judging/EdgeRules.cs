@@ -15,6 +15,9 @@ internal static class EdgeRules
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (index, limit) in (edge.Limits ?? []).Index())
             JudgeLimit(limit, $"{path}.limits[{index}]", namesTenant, names, judgement);
+        foreach (var (index, rule) in (edge.Cache ?? []).Index())
+            if (rule is { For: EdgeCacheFor.Private, SharedMaxAge: not null })
+                judgement.Refuse(ProblemKinds.PrivateShared, $"{path}.cache[{index}].sMaxAge", "The answers are for the client alone, and a time for shared caches is named.");
     }
 
     private static void JudgeLimit(EdgeLimitManifest limit, string path, bool namesTenant, HashSet<string> names, Judgement judgement)

@@ -140,6 +140,12 @@ internal static class ProblemKinds
     public static ProblemKind LimitHeader { get; } = new("limit-header",
         "A limit names a header, and counts by something else.", "Write 'by: header', or remove the header.");
 
+    public static ProblemKind BadMediaType { get; } = new("bad-media-type",
+        "A media type cannot be read.", "Write a type such as text/html, text/* for all of a kind, or *+json for all that end so.");
+
+    public static ProblemKind PrivateShared { get; } = new("private-shared",
+        "Answers are for the client alone, and a time for shared caches is named.", "Remove 'sMaxAge', or write 'for: public'.");
+
     /// <summary>All, by code.</summary>
     public static IReadOnlyList<ProblemKind> All { get; } =
     [

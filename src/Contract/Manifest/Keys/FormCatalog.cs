@@ -37,6 +37,10 @@ internal static class FormCatalog
         KeyKind.Methods => new ListForm(new TextForm(EdgeTextRules.Method)),
         KeyKind.Limits => new RecordListForm<EdgeLimitManifest>(new RecordForm(Shape.Of(typeof(EdgeLimitManifest)))),
         KeyKind.Concurrency => new ShortRecordForm(new RecordForm(Shape.Of(property.PropertyType)), "requests"),
+        KeyKind.CacheRules => new RecordListForm<EdgeCacheManifest>(new RecordForm(Shape.Of(typeof(EdgeCacheManifest)))),
+        KeyKind.PathPattern => new TextForm(EdgeTextRules.PathPattern),
+        KeyKind.Compression => new ShortRecordForm(new RecordForm(Shape.Of(property.PropertyType)), "enabled"),
+        KeyKind.MediaTypes => new ListForm(new TextForm(EdgeTextRules.MediaType)),
         _ => throw new InvalidOperationException($"No form for {key.Kind}."),
     };
 }

@@ -33,6 +33,10 @@ internal enum KeyKind
     Methods,
     Limits,
     Concurrency,
+    CacheRules,
+    PathPattern,
+    Compression,
+    MediaTypes,
 }
 
 /// <summary>

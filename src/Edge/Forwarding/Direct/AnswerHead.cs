@@ -107,6 +107,17 @@ internal sealed class AnswerHead
         return false;
     }
 
+    /// <summary>What it says of itself, for the rules of a route that has some.</summary>
+    public AnswerFacts FactsOf(ReadOnlySpan<byte> head)
+    {
+        var isEncoded = ValueOf(head, "Content-Encoding") is { Length: > 0 } coding && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase);
+        var hasDigest = false;
+        foreach (var name in AnswerFacts.Digests)
+            hasDigest |= ValueOf(head, name) is not null;
+        return new AnswerFacts(Status, Length < 0 || Framing == BodyFraming.Chunked ? null : Length, ValueOf(head, "Content-Type") ?? "", ValueOf(head, "Cache-Control") ?? "", isEncoded,
+            hasDigest, ValueOf(head, "Expires") is not null, ValueOf(head, "Set-Cookie") is not null, ValueOf(head, "Vary") ?? "");
+    }
+
     /// <summary>Whether the bytes, as far as they came, can be an answer.</summary>
     public static bool CanBegin(ReadOnlySpan<byte> bytes)
     {
@@ -127,6 +138,16 @@ internal sealed class AnswerHead
                 return at + 2;
         }
         return 0;
+    }
+
+    /// <summary>The values of a field in one list; null when there is none.</summary>
+    private string? ValueOf(ReadOnlySpan<byte> head, string name)
+    {
+        string? all = null;
+        foreach (ref readonly var field in Fields)
+            if (Ascii.EqualsIgnoreCase(head.Slice(field.NameStart, field.NameLength), name))
+                all = (all is null ? "" : all + ", ") + Encoding.Latin1.GetString(head.Slice(field.ValueStart, field.ValueLength));
+        return all;
     }
 
     private static ReadOnlySpan<byte> WithoutEnd(ReadOnlySpan<byte> line) => line.EndsWith("\r\n"u8) ? line[..^2] : line[..^1];

@@ -23,7 +23,7 @@ internal sealed partial class DirectExchange
         {
             var rested = Rested();
             if ((rested ?? await OpenAsync()) is not { } connection)
-                return Outcome.TargetUnreachable;
+                return _hasRoom ? Outcome.TargetUnreachable : Outcome.Shed;
             Outcome outcome;
             (_isWhole, _wasHeard, _isSent) = (false, false, _bodyLeft == 0);
             try
@@ -75,7 +75,20 @@ internal sealed partial class DirectExchange
         return Target!.Pool.Take(_clock, Now, isHarmless ? RestsWell : RestsSurely, isHarmless ? RestsSurely : TimeSpan.Zero);
     }
 
-    private ValueTask<TargetConnection?> OpenAsync() => TargetConnection.OpenAsync(Target!.EndPoint, Route!.Policy.Time.Connect, Left);
+    /// <summary>Null when the target takes none, or when there is no room for another.</summary>
+    private async ValueTask<TargetConnection?> OpenAsync()
+    {
+        _hasRoom = true;
+        try
+        {
+            return await TargetConnection.OpenAsync(Target!.EndPoint, Route!.Policy.Time.Connect, Left);
+        }
+        catch (SocketException e) when (Scarcity.IsIn(e))
+        {
+            _hasRoom = false;
+            return null;
+        }
+    }
 
     private void LetGoOf(TargetConnection connection)
     {
@@ -131,6 +144,12 @@ internal sealed partial class DirectExchange
                 Enter(Phase.ReadingBody);
                 var read = await _input.ReadAsync();
                 var body = read.Buffer.Slice(0, Math.Min(_bodyLeft, read.Buffer.Length));
+                // The server reads in small parts, which would each cost a call to send: what has come already goes along.
+                if (body.Length < StreamBytes && body.Length < _bodyLeft && !read.IsCanceled && !read.IsCompleted && _socket is { Available: > 0 })
+                {
+                    _input.AdvanceTo(body.Start, body.End);
+                    continue;
+                }
                 Enter(Phase.SendingBody);
                 try
                 {

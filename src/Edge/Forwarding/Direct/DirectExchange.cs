@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -42,6 +43,9 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
     private readonly CancellationTokenRegistration _onLeft;
     private readonly CancellationTokenRegistration _onStop;
     private readonly OpenConnection? _open;
+
+    /// <summary>The client's, where what it holds is the request's own bytes; null with TLS.</summary>
+    private readonly Socket? _socket;
     private RequestHead? _head = new();
     private string _forwarded = "";
     private string? _forwardedHost;
@@ -54,6 +58,9 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
 
     /// <summary>Whether the target said anything to this attempt.</summary>
     private bool _wasHeard;
+
+    /// <summary>Whether the machine had room for another connection when one was asked for.</summary>
+    private bool _hasRoom;
 
     /// <summary>Whether the whole request was sent.</summary>
     private bool _isSent;
@@ -75,6 +82,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         _open = connection.Features.Get<OpenConnection>();
         Remote = AddressText.Plain((connection.RemoteEndPoint as IPEndPoint)?.Address);
         IsTls = connection.Features.Get<ITlsHandshakeFeature>() is not null;
+        _socket = IsTls ? null : connection.Features.Get<IConnectionSocketFeature>()?.Socket;
         connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static state => ((DirectExchange)state).Tick(), this);
         _onLeft = connection.ConnectionClosed.UnsafeRegister(static state => ((DirectExchange)state!).ClientHasLeft(), this);
         _onStop = connection.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime
@@ -140,7 +148,7 @@ internal sealed partial class DirectExchange : Exchange, IDisposable
         }
         // What came together with the word to stop is still served: it is the last.
         ForgetRoute();
-        if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.Policy.Protocol == TargetProtocol.Http2)
+        if (_head!.Read(read.Buffer.FirstSpan, out var length) == HeadEnd.NotOrdinary || _table.Find(this)?.NeedsFullPath(this) == true)
         {
             _input.AdvanceTo(read.Buffer.Start);
             return DirectNext.NotOrdinary;

@@ -67,6 +67,9 @@ internal static class DirectHeads
             WriteField(ref to, ClientHeaders.RequestId, exchange.RequestId);
         foreach (var (name, value) in EdgeFields.Of(exchange))
             WriteField(ref to, name, value);
+        if (exchange.Route is { Caching: not null } or { Compressing: not null })
+            foreach (var (name, value) in EdgeFields.Of(exchange, answer.FactsOf(head)))
+                WriteField(ref to, name, value);
         if (isLast)
             to.Write("Connection: close\r\n"u8);
         to.Write("\r\n"u8);

@@ -9,12 +9,13 @@ namespace Groundcrew.Edge;
 
 /// <summary>A request on the full path: Kestrel speaks to the client, in any version of HTTP, and YARP's forwarder to the target.</summary>
 #pragma warning disable CA1001 // The counting stream owns nothing: the server closes what it writes to.
-internal sealed class FullExchange : Exchange
+internal sealed partial class FullExchange : Exchange
 #pragma warning restore CA1001
 {
     private readonly HttpContext _context;
     private readonly IHttpForwarder _forwarder;
     private readonly Upstream _upstream;
+    private readonly Encoders _encoders;
     private readonly TimeProvider _clock;
     private readonly Crossing _crossing;
     private CancellationTokenSource? _answerTimer;
@@ -22,16 +23,17 @@ internal sealed class FullExchange : Exchange
     private WatchedBody? _received;
     private bool _isPrepared;
 
-    public FullExchange(HttpContext context, IHttpForwarder forwarder, Upstream upstream, TimeProvider clock)
+    public FullExchange(HttpContext context, IHttpForwarder forwarder, Upstream upstream, Encoders encoders, TimeProvider clock)
     {
-        (_context, _forwarder, _upstream, _clock) = (context, forwarder, upstream, clock);
+        (_context, _forwarder, _upstream, _encoders, _clock) = (context, forwarder, upstream, encoders, clock);
         _crossing = new Crossing(this);
         Remote = AddressText.Plain(context.Connection.RemoteIpAddress);
         Begin(clock);
         RequestId = ClientHeaders.RequestIdOf(OnlyValue(ClientHeaders.RequestId), StartedTime);
     }
 
-    public override string Method => _context.Request.Method;
+    // Of a request that cannot be read, nothing is there.
+    public override string Method => _context.Request.Method ?? "";
 
     /// <summary>As it travels: the framework's own reading decodes names of other scripts.</summary>
     public override string Host => _context.Request.Headers.Host is [{ } host] ? host : "";
@@ -77,6 +79,7 @@ internal sealed class FullExchange : Exchange
             Target.EndUpgrade();
         var failure = _context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var outcome = OutcomeOf(error, failure, timer.IsCancellationRequested && !Left.IsCancellationRequested);
+        await EndEncodingAsync(isWhole: outcome == Outcome.Served);
         if (outcome != Outcome.Served && !HasStarted)
         {
             _context.Response.Clear();
@@ -137,6 +140,7 @@ internal sealed class FullExchange : Exchange
     private Outcome OutcomeOf(ForwarderError error, Exception? failure, bool isLate) => error switch
     {
         ForwarderError.None => Outcome.Served,
+        _ when Scarcity.IsIn(Inside<System.Net.Sockets.SocketException>(failure)) => Outcome.Shed,
         _ when isLate => Outcome.TargetTimeout,
         ForwarderError.RequestTimedOut when _received is { IsWaiting: true } => Outcome.ClientSlow,
         ForwarderError.ResponseBodyCanceled or ForwarderError.ResponseBodyClient when TakesNothing() => Outcome.ClientSlow,
@@ -221,6 +225,8 @@ internal sealed class FullExchange : Exchange
             }
             var copy = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
             AnswerFields.Rewrite(httpContext.Response.Headers, proxyResponse, exchange);
+            if (!exchange.WasUpgraded)
+                exchange.Shape(httpContext.Response);
             return copy;
         }
     }

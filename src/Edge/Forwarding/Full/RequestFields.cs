@@ -91,4 +91,13 @@ internal static class AnswerFields
         foreach (var (name, value) in EdgeFields.Of(exchange))
             headers.Append(name, value);
     }
+
+    /// <summary>What the answer says of itself, for the rules of a route that has some.</summary>
+    public static AnswerFacts FactsOf(HttpResponse answer)
+    {
+        var headers = answer.Headers;
+        return new AnswerFacts(answer.StatusCode, headers.ContentLength, headers.ContentType.ToString(), headers.CacheControl.ToString(),
+            headers.ContentEncoding is { Count: > 0 } coding && !coding.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase),
+            AnswerFacts.Digests.Any(headers.ContainsKey), headers.ContainsKey(HeaderNames.Expires), headers.ContainsKey(HeaderNames.SetCookie), headers.Vary.ToString());
+    }
 }
