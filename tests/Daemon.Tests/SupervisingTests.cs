@@ -90,10 +90,10 @@ public sealed class SupervisingTests : IDisposable
     {
         DurableFiles.Real.Replace(PlatformFile.PathIn(_folder.Path), "{");
         var problems = Read(
-            "--control-port", "0", "--agent-port", "8000", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ")
+            "--control-port", "0", "--agent-port", "8000", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ", "--edge-name", "no name", "--dns-servers", "ns.example.org")
             .Judged.Problems;
         Assert.Equal(
-            ["--base-domain", "--control", "--control-port", "--edge-port", "--hostname", "--listen", "--region", "--store", PlatformFile.PathIn(_folder.Path)],
+            ["--base-domain", "--control", "--control-port", "--dns-servers", "--edge-name", "--edge-port", "--hostname", "--listen", "--region", "--store", PlatformFile.PathIn(_folder.Path)],
             problems.Select(p => p.Path).Order(StringComparer.Ordinal));
     }
 

@@ -43,7 +43,7 @@ internal static class DomainsDoor
             var claim = new DomainClaim(MayMove: true, IsTrusted: request.Trusted == true);
             var judged = await domains.ClaimAsync(db, found, request.Environment ?? ProjectInfo.Production, request.Host ?? "", claim, cancel);
             if (judged.Value is { } made)
-                audit.Write(db, actor, "domain.add", made.Host, "done", new { project = $"{org}/{project}", made.Environment, claim.IsTrusted, made.State });
+                audit.Write(db, actor, claim.IsTrusted ? "domain.trust" : "domain.add", made.Host, "done", new { project = $"{org}/{project}", made.Environment, made.State });
             return judged;
         }, cancellation);
         return added switch

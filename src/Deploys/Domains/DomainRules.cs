@@ -114,7 +114,7 @@ internal sealed partial class DomainRules(string edgeName, string baseDomain)
     {
         var news = new List<DomainNews>();
         var holder = claims.SingleOrDefault(c => c.Row.IsRouted);
-        var best = claims.Where(c => c != holder).Select(c => (Claim: c, Proof: ProofOf(c, sight))).Where(c => c.Proof is not null)
+        var best = claims.Where(c => c.Row.State == DomainState.Pending).Select(c => (Claim: c, Proof: ProofOf(c, sight))).Where(c => c.Proof is not null)
             .OrderByDescending(c => Strength(c.Proof)).ThenBy(c => c.Claim.Row.CreatedAt).ThenBy(c => c.Claim.Row.ProjectId).FirstOrDefault();
         if (best.Claim is not null && MayTake(best.Proof, holder, sight))
         {

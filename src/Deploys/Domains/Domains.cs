@@ -30,8 +30,8 @@ public sealed class Domains
 
     /// <summary>
     /// Claims a domain for an environment; asked for again it moves there, is vouched for or is looked at again. Problems when
-    /// it is no domain name, may not move, or is another project's: on a platform for development the first claim
-    /// holds it, else one that an admin vouches for yields to no other word of an admin and to no TXT record.
+    /// it is no domain name, may not move, or is another project's already: on a platform for development any claim of another
+    /// is in the way; elsewhere one is in the way of an admin's word only when a TXT record or an admin's word made it.
     /// </summary>
     public async Task<Judged<DomainInfo>> ClaimAsync(
         StoreContext db, ProjectInfo project, string environment, string host, DomainClaim claim, CancellationToken cancellation)

@@ -31,7 +31,7 @@ public sealed class DnsClientTests : IAsyncLifetime
     {
         _dns.Set("a.test", "A", "192.0.2.1").Breaks("broken.test", 2).Breaks("refused.test", 5).Breaks("silent.test", -1);
         var client = Client();
-        Assert.Equal(new DnsAnswer(DnsOutcome.NoData, []).Outcome, (await client.AskAsync("a.test", DnsType.Txt, Ct)).Outcome);
+        Assert.Equal(DnsOutcome.NoData, (await client.AskAsync("a.test", DnsType.Txt, Ct)).Outcome);
         Assert.Equal(DnsOutcome.NoName, (await client.AskAsync("none.test", DnsType.A, Ct)).Outcome);
         Assert.Equal(DnsOutcome.NoName, (await client.AskAsync("not..a.name", DnsType.A, Ct)).Outcome);
         Assert.Contains("SERVFAIL", (await client.AskAsync("broken.test", DnsType.A, Ct)).Problem, StringComparison.Ordinal);
@@ -39,7 +39,7 @@ public sealed class DnsClientTests : IAsyncLifetime
         var silent = await Client(patience: TimeSpan.FromMilliseconds(30)).AskAsync("silent.test", DnsType.A, Ct);
         Assert.Equal(DnsOutcome.Silent, silent.Outcome);
         Assert.Contains($"{_dns.Address}", silent.Problem, StringComparison.Ordinal);
-        Assert.Equal(2, _dns.Asked.Count(a => a == "udp A silent.test"));
+        await Eventually.TrueAsync(() => _dns.Asked.Count(a => a == "udp A silent.test") == 2, "it was asked in both rounds");
     }
 
     [Fact]
@@ -91,6 +91,7 @@ public sealed class DnsClientTests : IAsyncLifetime
         _dns.Clear("a.test").Set("a.test", "A", "192.0.2.1");
         _dns.Instead = (_, answer, _) => answer[..^1];
         Assert.Equal(["192.0.2.9"], (await Client(servers: [_dns.Address, second.Address]).AskAsync("a.test", DnsType.A, Ct)).Records.Select(r => r.Value));
+        _dns.Instead = (_, answer, _) => answer;
         // A no is a word, and nobody else is asked for another.
         Assert.Equal(DnsOutcome.NoName, (await Client(servers: [_dns.Address, second.Address]).AskAsync("none.test", DnsType.A, Ct)).Outcome);
         Assert.DoesNotContain("udp A none.test", second.Asked);
@@ -104,8 +105,9 @@ public sealed class DnsClientTests : IAsyncLifetime
         Assert.Equal(["app.test", "edge.test"], trail.Aliases);
         Assert.Equal(["192.0.2.1", "2001:db8::1"], trail.Addresses.Select(a => a.ToString()));
         Assert.True(trail is { IsThere: true, Problem: null });
-        var dangling = await Client().FollowAsync((await AddAsync("old.test", "gone.test")), Ct);
-        Assert.Equal((["gone.test"], 0, true), (dangling.Aliases, dangling.Addresses.Count, dangling.IsThere));
+        _dns.Set("old.test", "CNAME", "gone.test");
+        var dangling = await Client().FollowAsync("old.test", Ct);
+        Assert.Equal(("gone.test", 0, true), (Assert.Single(dangling.Aliases), dangling.Addresses.Count, dangling.IsThere));
         Assert.False((await Client().FollowAsync("none.test", Ct)).IsThere);
     }
 
@@ -116,7 +118,7 @@ public sealed class DnsClientTests : IAsyncLifetime
         // The first record only.
         _dns.Instead = (question, answer, _) => answer[7] < 2 ? answer : [.. answer[..7], 1, .. answer[8..]];
         var trail = await Client().FollowAsync("www.test", Ct);
-        Assert.Equal((["edge.test"], "192.0.2.1"), (trail.Aliases, Assert.Single(trail.Addresses).ToString()));
+        Assert.Equal(("edge.test", "192.0.2.1"), (Assert.Single(trail.Aliases), Assert.Single(trail.Addresses).ToString()));
     }
 
     [Fact]
@@ -137,12 +139,6 @@ public sealed class DnsClientTests : IAsyncLifetime
             Assert.Null(DnsServers.Parse(bad));
         Assert.Equal(["10.0.0.2:53", "[::1]:53"], DnsServers.Of(["# nameserver 9.9.9.9", "search example.org", "nameserver\t10.0.0.2", "nameserver ::1", "nameserver bad"]).Select(s => s.ToString()));
         Assert.Equal(["127.0.0.1:53"], DnsServers.Of([]).Select(s => s.ToString()));
-    }
-
-    private Task<string> AddAsync(string name, string target)
-    {
-        _dns.Set(name, "CNAME", target);
-        return Task.FromResult(name);
     }
 
     private DnsClient Client(TimeSpan? patience = null, IReadOnlyList<IPEndPoint>? servers = null) =>

@@ -24,7 +24,7 @@ public sealed class DnsmasqTests : IAsyncLifetime
             "--txt-record=_groundcrew.app.test,groundcrew-verify=abc", $"--txt-record=long.test,{new string('x', 200)},{new string('y', 200)}",
             .. Enumerable.Range(1, 60).Select(i => $"--host-record=many.test,192.0.2.{i}"),
         ];
-        _dnsmasq = Process.Start(new ProcessStartInfo("dnsmasq", arguments) { RedirectStandardError = true })!;
+        _dnsmasq = Process.Start(new ProcessStartInfo("dnsmasq", arguments) { RedirectStandardError = true, UseShellExecute = false })!;
         _dnsmasq.ErrorDataReceived += (_, _) => { };
         _dnsmasq.BeginErrorReadLine();
         var impatient = new DnsClient(new DnsClientOptions([_address]) { Rounds = 1 }, TimeProvider.System);
