@@ -4,7 +4,6 @@ using Groundcrew.Contract;
 using Groundcrew.Deploys;
 using Groundcrew.Journal;
 using Groundcrew.Tests.Support;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
