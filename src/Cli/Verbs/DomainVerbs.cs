@@ -54,8 +54,8 @@ internal static class DomainVerbs
                 call.List(checks, $"No domains of its own. Add one: crew domains {call.Value(project)} add HOST", Table);
                 if (call.IsJson)
                     return checks.TrueForAll(c => c.Ok) ? ExitCode.Ok : ExitCode.Failed;
-                foreach (var wrong in checks.Where(c => c.Problem is not null))
-                    call.Words.Line($"{call.Words.Ink.Of(Tone.Warning, "!")} {wrong.Host}: {Text.Clean(wrong.Problem!)}");
+                foreach (var wrong in checks.Where(c => !c.Ok))
+                    call.Words.Line($"{call.Words.Ink.Of(Tone.Bad, "✗")} {wrong.Host}: {Text.Clean(string.Join("; ", Wrongs(wrong)))}");
                 return checks.TrueForAll(c => c.Ok) ? ExitCode.Ok : ExitCode.Failed;
             });
     }
@@ -98,6 +98,19 @@ internal static class DomainVerbs
             table.Add(c.Host, Cell.State(c.State), c.Dns is { } dns ? new Cell(dns.Says, ToneOf(dns.Ok)) : "-", c.Https is { } https ? new Cell(https.Says, ToneOf(https.Ok)) : "-",
                 new Cell(c.Http.Says, c.Https is null ? ToneOf(c.Http.Ok) : Tone.Plain), c.CertificateDays?.ToString() ?? "-");
         return table;
+    }
+
+    /// <summary>In full, for the table may have cut it.</summary>
+    private static IEnumerable<string> Wrongs(DomainCheckView check)
+    {
+        if (check.Dns is { Ok: false } dns)
+            yield return dns.Says;
+        if (check.Https is { Ok: false } https)
+            yield return $"https: {https.Says}";
+        if (check.Https is null && !check.Http.Ok)
+            yield return $"http: {check.Http.Says}";
+        if (check.State != "verified")
+            yield return $"{check.State}{(check.Problem is { Length: > 0 } problem ? $": {problem}" : "")}";
     }
 
     private static Tone ToneOf(bool ok) => ok ? Tone.Good : Tone.Bad;
