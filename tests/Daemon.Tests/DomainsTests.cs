@@ -46,7 +46,7 @@ public sealed class DomainsTests : IAsyncLifetime
         Assert.Equal([$"{App}. 300 IN CNAME {Edge}.", $"_groundcrew.{App}. 300 IN TXT {claimed.Records[1].Value}"], claimed.Records.Select(r => r.Line));
         var wrong = (await _host.PostAsync($"{Path}/{App}/check", null)).Ok(200).As<DomainCheckView>();
         Assert.Equal((false, "pending", "CNAME incorrect: the name is not in the DNS", "no answer: it has no address"), (wrong.Ok, wrong.State, wrong.Dns!.Says, wrong.Https!.Says));
-        await using var loops = await StartLoopAsync();
+        await StartLoopAsync();
         _dns.Set(App, "CNAME", Edge);
         await Eventually.TrueAsync(async () => (await ReadAsync()).State == "verified", "the domain is verified");
         var verified = await ReadAsync();
@@ -112,12 +112,12 @@ public sealed class DomainsTests : IAsyncLifetime
     private async Task<DomainView> ReadAsync(string project = "acme/web") =>
         (await _host.GetAsync($"/api/v1/projects/{project}/domains")).Ok(200).As<DomainView[]>().Single();
 
-    private async Task<Loops> StartLoopAsync()
+    /// <summary>The host ends it.</summary>
+    private async Task StartLoopAsync()
     {
         var loops = _host.Get<Loops>();
         loops.Add(_host.App.Services.GetServices<ILoop>().Single(l => l.Name == "domains"));
         await loops.StartAsync();
-        return loops;
     }
 
     /// <summary>Answers every connection with one status.</summary>
