@@ -33,6 +33,12 @@ public sealed record PlatformFile
     /// <summary>Where the platform's hosts live.</summary>
     public string BaseDomain { get; init; } = "localhost";
 
+    /// <summary>The name that customers' CNAME records lead to (ZW-91); null for <c>edge.</c> and the base domain.</summary>
+    public string? EdgeName { get; init; }
+
+    /// <summary>The DNS servers that are asked about custom domains, separated by commas; null for those of the machine.</summary>
+    public string? DnsServers { get; init; }
+
     /// <summary>Whether calls from this machine need no token (T-42).</summary>
     public bool TrustLoopback { get; init; }
 

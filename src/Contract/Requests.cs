@@ -120,7 +120,11 @@ public sealed record SetSecret(string? Value);
 /// <summary><c>POST /api/v1/projects/{org}/{project}/domains</c>.</summary>
 /// <param name="Host">The domain.</param>
 /// <param name="Environment">The environment; <c>production</c> when left out.</param>
-public sealed record AddDomain(string? Host, string? Environment);
+public sealed record AddDomain(string? Host, string? Environment)
+{
+    /// <summary>Whether the caller, who must be an admin of the whole platform, vouches that the domain is the project's.</summary>
+    public bool? Trusted { get; init; }
+}
 
 /// <summary><c>POST /api/v1/store/backup</c>.</summary>
 /// <param name="File">The file to write, a full path on the control plane's machine.</param>

@@ -294,13 +294,6 @@ public sealed record OperationStepView(
 /// <param name="CreatedAt">When it was uploaded.</param>
 public sealed record ArtifactView(string Digest, long Size, DateTimeOffset CreatedAt);
 
-/// <summary>A custom domain of a project's environment (ZW-67).</summary>
-/// <param name="Host">The domain.</param>
-/// <param name="Org">The organization.</param>
-/// <param name="Project">The project.</param>
-/// <param name="Environment">The environment.</param>
-public sealed record DomainView(string Host, string Org, string Project, string Environment);
-
 /// <summary>An access token, without its value.</summary>
 /// <param name="Id">The token's id.</param>
 /// <param name="Name">What it is for.</param>

@@ -19,6 +19,7 @@ public sealed class Deployments
     private readonly Nodes _nodes;
     private readonly Instances _instances;
     private readonly Projects _projects;
+    private readonly Domains _domains;
     private readonly SecretStore _secrets;
     private readonly Audit _audit;
     private readonly TimeProvider _clock;
@@ -28,11 +29,11 @@ public sealed class Deployments
     private readonly OperationDefinition<StopPlan> _stop;
 
     internal Deployments(
-        Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, SecretStore secrets, Audit audit,
+        Store store, Operations operations, Nodes nodes, Instances instances, Projects projects, Domains domains, SecretStore secrets, Audit audit,
         Rollout rollout, Retirement retirement, TimeProvider clock)
     {
         (_store, _operations, _nodes, _instances) = (store, operations, nodes, instances);
-        (_projects, _secrets, _audit, _clock) = (projects, secrets, audit, clock);
+        (_projects, _domains, _secrets, _audit, _clock) = (projects, domains, secrets, audit, clock);
         _deploy = rollout.Definition("deploy");
         _rollback = rollout.Definition("rollback");
         _promote = rollout.Definition("promote");
@@ -206,7 +207,7 @@ public sealed class Deployments
         foreach (var domain in request.Settings.Domains)
         {
             var info = (await _projects.FindAsync(db, request.Org, request.Project, cancellation))!;
-            problems.AddRange((await _projects.AddDomainAsync(db, info, request.Environment, domain, mayMove: false, cancellation)).Problems);
+            problems.AddRange((await _domains.ClaimAsync(db, info, request.Environment, domain, new DomainClaim(MayMove: false), cancellation)).Problems);
         }
         return problems.IsEmpty
             ? await BeginAsync(db, definition, project, row, environment.Value!, $"{summary}: {row.Label}", null, asker, cancellation)

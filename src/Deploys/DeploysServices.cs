@@ -14,6 +14,10 @@ public static class DeploysServices
     public static IServiceCollection AddDeploys(this IServiceCollection services) => services
         .AddSingleton<Routes>()
         .AddSingleton<Projects>()
+        .AddSingleton<DomainLook>()
+        .AddSingleton<SiteCheck>()
+        .AddSingleton(s => new Domains(
+            s.GetRequiredService<Store>(), s.GetRequiredService<Routes>(), s.GetRequiredService<DomainLook>(), s.GetRequiredService<SiteCheck>(), s.GetRequiredService<TimeProvider>()))
         .AddSingleton<Holds>()
         .AddSingleton<Splits>()
         .AddSingleton<MaintenanceTimes>()
@@ -24,9 +28,10 @@ public static class DeploysServices
         .AddSingleton<Rollout>()
         .AddSingleton(s => new Deployments(
             s.GetRequiredService<Store>(), s.GetRequiredService<Operations>(), s.GetRequiredService<Nodes>(), s.GetRequiredService<Instances>(),
-            s.GetRequiredService<Projects>(), s.GetRequiredService<SecretStore>(), s.GetRequiredService<Audit>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<Retirement>(), s.GetRequiredService<TimeProvider>()))
+            s.GetRequiredService<Projects>(), s.GetRequiredService<Domains>(), s.GetRequiredService<SecretStore>(), s.GetRequiredService<Audit>(), s.GetRequiredService<Rollout>(), s.GetRequiredService<Retirement>(), s.GetRequiredService<TimeProvider>()))
         .AddSingleton<ILoop, RoutesLoop>()
         .AddSingleton<ILoop, RetireLoop>()
         .AddSingleton<ILoop, RepairLoop>()
-        .AddSingleton<ILoop, PruneLoop>();
+        .AddSingleton<ILoop, PruneLoop>()
+        .AddSingleton<ILoop, DomainLoop>();
 }

@@ -91,6 +91,7 @@ public sealed class DeploysTables : IStorePart
             """),
         new(3, "what people lay over the traffic: holds, splits, maintenance and drains", TrafficTables.Create),
         new(4, "nodes that are drained at the edges", TrafficTables.AddNodeDrains),
+        new(5, "claims of domains, with what proves them", DomainTables.Create),
     ];
 
     /// <inheritdoc/>
@@ -107,7 +108,13 @@ public sealed class DeploysTables : IStorePart
             e.ToTable("environments").HasKey(r => new { r.ProjectId, r.Name });
             e.HasIndex(r => r.HostLabel).IsUnique();
         });
-        model.Entity<DomainRow>(e => e.ToTable("domains").HasKey(d => d.Host));
+        model.Entity<DomainRow>(e =>
+        {
+            e.ToTable("domain_claims").HasKey(d => new { d.Host, d.ProjectId });
+            e.HasIndex(d => d.ProjectId);
+            e.HasIndex(d => d.NextLookAt);
+            e.Ignore(d => d.IsRouted);
+        });
         model.Entity<ArtifactRow>(e => e.ToTable("artifacts").HasKey(a => a.Digest));
         model.Entity<DeploymentRow>(e =>
         {

@@ -16,7 +16,7 @@ namespace Groundcrew.Deploys;
 /// <param name="CreatedAt">When it was registered.</param>
 /// <param name="Version">Counts the changes of its settings.</param>
 /// <param name="Current">The label that production points at.</param>
-/// <param name="Domains">The custom domains of production.</param>
+/// <param name="Domains">The custom domains that lead to production.</param>
 public sealed record ProjectInfo(
     Guid Id, string Org, string Name, string? GithubRepo, string? Branch, bool AutoDeploy, int? Millicores, long? MemoryBytes,
     DateTimeOffset CreatedAt, long Version, string? Current, IReadOnlyList<string> Domains)
@@ -33,18 +33,10 @@ public sealed record ProjectInfo(
 /// <param name="MemoryBytes">Promised to each instance.</param>
 public sealed record ProjectSettings(string? GithubRepo, string? Branch, bool? AutoDeploy, int? Millicores, long? MemoryBytes);
 
-/// <summary>A custom domain as others see it.</summary>
-/// <param name="Host">The domain.</param>
-/// <param name="Org">The organization.</param>
-/// <param name="Project">The project.</param>
-/// <param name="Environment">The environment.</param>
-public sealed record DomainInfo(string Host, string Org, string Project, string Environment);
-
-/// <summary>Projects, their environments and domains (U-05, U-08). Thread-safe; changes happen in the caller's transaction.</summary>
+/// <summary>Projects and their environments (U-05, U-08). Thread-safe; changes happen in the caller's transaction.</summary>
 /// <param name="store">The control plane's memory.</param>
-/// <param name="routes">Publishes what a change of domains means.</param>
 /// <param name="clock">The time.</param>
-public sealed class Projects(Store store, Routes routes, TimeProvider clock)
+public sealed class Projects(Store store, TimeProvider clock)
 {
     /// <summary>Registers a project; problems when a name is bad, or it or its host is taken.</summary>
     public async Task<Judged<ProjectInfo>> CreateAsync(
@@ -107,50 +99,10 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
             var ids = rows.Select(r => r.Id).ToList();
             var currents = await db.Set<EnvironmentRow>().Where(e => ids.Contains(e.ProjectId) && e.Name == ProjectInfo.Production)
                 .ToDictionaryAsync(e => e.ProjectId, e => e.Current, cancel);
-            var domains = (await db.Set<DomainRow>().Where(d => ids.Contains(d.ProjectId) && d.Environment == ProjectInfo.Production)
+            var domains = (await db.Set<DomainRow>().Where(d => ids.Contains(d.ProjectId) && d.Environment == ProjectInfo.Production && (d.State == DomainState.Verified || d.State == DomainState.Astray))
                 .OrderBy(d => d.Host).ToListAsync(cancel)).ToLookup(d => d.ProjectId, d => d.Host);
             return [.. rows.Select(r => Info(r, currents.GetValueOrDefault(r.Id), [.. domains[r.Id]]))];
         }, cancellation);
-
-    /// <summary>
-    /// Gives an environment a custom domain; a problem when it is not a domain name or belongs to someone else. A domain of
-    /// another environment of the project moves only where <paramref name="mayMove"/> says so: a deploy that may fail must not
-    /// take traffic from elsewhere (invariant 2).
-    /// </summary>
-    public async Task<Judged<DomainInfo>> AddDomainAsync(
-        StoreContext db, ProjectInfo project, string environment, string host, bool mayMove, CancellationToken cancellation)
-    {
-        var name = host.Trim().TrimEnd('.').ToLowerInvariant();
-        var problems = new ProblemList();
-        problems.RequireSlug("environment", environment);
-        if (Uri.CheckHostName(name) != UriHostNameType.Dns || !name.Contains('.', StringComparison.Ordinal))
-            problems.Add("bad-domain", "host", $"'{host}' is not a domain name.", "Use a full name such as app.example.org.");
-        else if (routes.IsOurs(name))
-            problems.Add("bad-domain", "host", $"'{name}' lies below the platform's own base domain.", "Hosts there are given by the platform.");
-        var taken = await db.Set<DomainRow>().AsTracking().SingleOrDefaultAsync(d => d.Host == name, cancellation);
-        if (taken is not null && taken.ProjectId != project.Id)
-            problems.Add("taken", "host", $"'{name}' belongs to another project.", "Remove it there first.");
-        else if (taken is not null && taken.Environment != environment && !mayMove)
-            problems.Add("taken", "host", $"'{name}' leads to the environment {taken.Environment} of this project.",
-                $"Move it by itself: crew domains {project.Org}/{project.Name} add {name} --environment {environment}");
-        if (!problems.IsEmpty)
-            return Judged<DomainInfo>.Bad(problems.Problems);
-        if (taken is null)
-            db.Add(new DomainRow { Host = name, ProjectId = project.Id, Environment = environment });
-        else
-            taken.Environment = environment;
-        await db.SaveChangesAsync(cancellation);
-        await routes.PublishAsync(db, cancellation);
-        return Judged<DomainInfo>.Good(new DomainInfo(name, project.Org, project.Name, environment));
-    }
-
-    /// <summary>Takes a custom domain away; false when the project does not have it.</summary>
-    public async Task<bool> RemoveDomainAsync(StoreContext db, ProjectInfo project, string host, CancellationToken cancellation)
-    {
-        var removed = await db.Set<DomainRow>().Where(d => d.Host == host && d.ProjectId == project.Id).ExecuteDeleteAsync(cancellation);
-        await routes.PublishAsync(db, cancellation);
-        return removed > 0;
-    }
 
     /// <summary>Finds an environment of a project or makes it; a problem when its host is taken (T-40).</summary>
     internal async Task<Judged<EnvironmentRow>> EnvironmentAsync(StoreContext db, ProjectRow project, string name, CancellationToken cancellation)
@@ -185,7 +137,7 @@ public sealed class Projects(Store store, Routes routes, TimeProvider clock)
     {
         var current = await db.Set<EnvironmentRow>().Where(e => e.ProjectId == row.Id && e.Name == ProjectInfo.Production)
             .Select(e => e.Current).SingleOrDefaultAsync(cancellation);
-        var domains = await db.Set<DomainRow>().Where(d => d.ProjectId == row.Id && d.Environment == ProjectInfo.Production)
+        var domains = await db.Set<DomainRow>().Where(d => d.ProjectId == row.Id && d.Environment == ProjectInfo.Production && (d.State == DomainState.Verified || d.State == DomainState.Astray))
             .OrderBy(d => d.Host).Select(d => d.Host).ToListAsync(cancellation);
         return Info(row, current, domains);
     }

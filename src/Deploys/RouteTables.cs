@@ -7,7 +7,7 @@ internal static class RouteTables
 {
     /// <summary>
     /// A host for every deployment that has a ready instance, one for every environment that points somewhere, and every
-    /// custom domain of such an environment, in the order of hosts; each with the policy of its deployment. A split is on the hosts of its environment only.
+    /// custom domain that such an environment holds, in the order of hosts; each with the policy of its deployment. A split is on the hosts of its environment only.
     /// </summary>
     public static List<Route> Compute(
         IReadOnlyDictionary<string, IReadOnlyList<Target>> running, IReadOnlyList<EnvironmentRow> environments,

@@ -63,7 +63,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     /// <summary>The whole host of a label.</summary>
     public string HostOf(string label) => $"{label}.{options.BaseDomain}";
 
-    /// <summary>Whether a host lies below the platform's base domain.</summary>
+    /// <summary>Whether a host is the platform's base domain or lies below it.</summary>
     public bool IsOurs(string host) =>
         host == options.BaseDomain || host.EndsWith("." + options.BaseDomain, StringComparison.Ordinal);
 
@@ -190,7 +190,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         var environments = await db.Set<EnvironmentRow>().Where(e => e.Current != null).ToListAsync(cancellation);
         var labels = running.Keys.Concat(environments.Select(e => e.Current!)).Distinct().ToList();
         var deployments = await db.Set<DeploymentRow>().Where(d => labels.Contains(d.Label)).ToDictionaryAsync(d => d.Label, cancellation);
-        var domains = await db.Set<DomainRow>().ToListAsync(cancellation);
+        var domains = await db.Set<DomainRow>().Where(d => d.State == DomainState.Verified || d.State == DomainState.Astray).ToListAsync(cancellation);
         var splits = await db.Set<SplitRow>().ToListAsync(cancellation);
         return RouteTables.Compute(running, environments, deployments, domains, splits, HostOf);
     }

@@ -68,16 +68,6 @@ internal sealed class HostRow
     public required Guid ProjectId { get; set; }
 }
 
-/// <summary>A custom domain.</summary>
-internal sealed class DomainRow
-{
-    public required string Host { get; set; }
-
-    public required Guid ProjectId { get; set; }
-
-    public required string Environment { get; set; }
-}
-
 /// <summary>A deployment, as stored: immutable but for where it stands.</summary>
 internal sealed class DeploymentRow
 {

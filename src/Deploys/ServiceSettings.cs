@@ -87,6 +87,12 @@ public sealed record DeploysOptions(string BaseDomain, string ArtifactFolder)
 {
     /// <summary>The largest artifact that is taken, in bytes.</summary>
     public long MaxArtifactBytes { get; init; } = Artifacts.MaxBytes;
+
+    /// <summary>How custom domains are looked at.</summary>
+    public DomainOptions Domains { get; init; } = new();
+
+    /// <summary>The name that customers' records lead to, in lower case.</summary>
+    public string EdgeName => Domains.EdgeName ?? $"edge.{BaseDomain}";
 }
 
 /// <summary>Names of hosts below the base domain.</summary>

@@ -91,10 +91,10 @@ public sealed class SupervisingTests : IDisposable
     {
         DurableFiles.Real.Replace(PlatformFile.PathIn(_folder.Path), "{");
         var problems = Read(
-            "--control-port", "0", "--agent-port", "8000", "--edge-https-port", "70000", "--trusted-proxies", "10.0.0.0/8, nowhere", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ")
+            "--control-port", "0", "--agent-port", "8000", "--edge-https-port", "70000", "--trusted-proxies", "10.0.0.0/8, nowhere", "--region", "B!", "--base-domain", "a b", "--listen", "here", "--control", "there", "--store", "/no/such", "--hostname", " ", "--edge-name", "no name", "--dns-servers", "ns.example.org")
             .Judged.Problems;
         Assert.Equal(
-            ["--base-domain", "--control", "--control-port", "--edge-https-port", "--edge-port", "--hostname", "--listen", "--region", "--store", "--trusted-proxies[1]", PlatformFile.PathIn(_folder.Path)],
+            ["--base-domain", "--control", "--control-port", "--dns-servers", "--edge-https-port", "--edge-name", "--edge-port", "--hostname", "--listen", "--region", "--store", "--trusted-proxies[1]", PlatformFile.PathIn(_folder.Path)],
             problems.Select(p => p.Path).Order(StringComparer.Ordinal));
     }
 

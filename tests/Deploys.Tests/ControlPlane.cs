@@ -16,7 +16,7 @@ public sealed class ControlPlane : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly CancellationTokenSource _life = new();
 
-    public ControlPlane(Store store, TimeProvider clock, string folder, DurableFiles? files = null)
+    public ControlPlane(Store store, TimeProvider clock, string folder, DurableFiles? files = null, Func<DeploysOptions, DeploysOptions>? change = null)
     {
         var collection = new ServiceCollection();
         collection.AddSingleton(store).AddSingleton(clock).AddSingleton(SealedBox.Open(Path.Combine(folder, "seal.key"), DurableFiles.Real));
@@ -24,7 +24,8 @@ public sealed class ControlPlane : IAsyncDisposable
         collection.AddSingleton<Audit>().AddSingleton<SecretStore>();
         collection.AddSingleton(new Operations(store, Signals, clock, NullLogger<Operations>.Instance, null, new OperationsOptions { Backoff = TimeSpan.Zero }));
         collection.AddFleet();
-        collection.AddSingleton(new DeploysOptions("localhost", Path.Combine(folder, "artifacts"))).AddDeploys();
+        var options = new DeploysOptions("localhost", Path.Combine(folder, "artifacts"));
+        collection.AddSingleton(change?.Invoke(options) ?? options).AddDeploys();
         _services = collection.BuildServiceProvider();
         (Store, Ended) = (store, _life.Token);
         Get<Deployments>();
@@ -49,6 +50,8 @@ public sealed class ControlPlane : IAsyncDisposable
     public Operations Operations => Get<Operations>();
 
     public Deployments Deployments => Get<Deployments>();
+
+    public Domains Domains => Get<Domains>();
 
     public Projects Projects => Get<Projects>();
 

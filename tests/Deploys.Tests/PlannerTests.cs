@@ -137,8 +137,8 @@ public sealed class PlannerTests
             new Dictionary<string, IReadOnlyList<Target>> { [one.Label] = [a], [two.Label] = [b] },
             [Environment(project, "production", "web-acme", one.Label), Environment(project, "staging", "web-staging-acme", none.Label)],
             new[] { one, two, none }.ToDictionary(d => d.Label),
-            [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" },
-                new DomainRow { Host = "other.example.org", ProjectId = Ids.New(TimeProvider.System), Environment = "production" }],
+            [Domain("shop.example.org", project),
+                Domain("other.example.org", Ids.New(TimeProvider.System))],
             [], label => $"{label}.localhost");
         Assert.Equal(
             ["shop.example.org=web-1111111-acme x1", "web-1111111-acme.localhost=web-1111111-acme x1", "web-2222222-acme.localhost=web-2222222-acme x1",
@@ -159,7 +159,7 @@ public sealed class PlannerTests
             new Dictionary<string, IReadOnlyList<Target>> { [limited.Label] = [], [before.Label] = [] },
             [Environment(project, "production", "web-acme", limited.Label), Environment(project, "staging", "web-staging-acme", before.Label)],
             new[] { limited, before }.ToDictionary(d => d.Label),
-            [new DomainRow { Host = "shop.example.org", ProjectId = project, Environment = "production" }], [], label => label);
+            [Domain("shop.example.org", project)], [], label => label);
         Assert.Equal(5, routes.Count);
         var expected = JsonSerializer.Serialize(policy, Json.Options);
         Assert.All(routes, r => Assert.Equal(r.Deployment == limited.Label ? expected : "null", JsonSerializer.Serialize(r.Policy, Json.Options)));
@@ -217,6 +217,11 @@ public sealed class PlannerTests
     {
         Id = Ids.New(TimeProvider.System), Label = label, ProjectId = project, Org = "acme", Project = "web", Environment = "production", Status = DeploymentStatus.Active,
         Settings = "{}", Actor = "ann", Operation = Ids.New(TimeProvider.System), CreatedAt = Now,
+    };
+
+    private static DomainRow Domain(string host, Guid project) => new()
+    {
+        Host = host, ProjectId = project, Environment = "production", Token = "t", State = DomainState.Verified, LedHere = true, CreatedAt = Now, AskedAt = Now, NextLookAt = Now, Looks = 1,
     };
 
     private static EnvironmentRow Environment(Guid project, string name, string host, string? current) =>

@@ -11,12 +11,13 @@ public sealed class World : IAsyncDisposable
     public const string Org = "acme", Project = "web", Production = ProjectInfo.Production;
     private readonly string _folder;
     private readonly bool _ownsStore;
+    private readonly Func<DeploysOptions, DeploysOptions>? _change;
     private int _artifacts;
 
-    private World(Store store, string folder, bool ownsStore)
+    private World(Store store, string folder, bool ownsStore, Func<DeploysOptions, DeploysOptions>? change)
     {
-        (Store, _folder, _ownsStore) = (store, folder, ownsStore);
-        Plane = new ControlPlane(store, Clock, folder);
+        (Store, _folder, _ownsStore, _change) = (store, folder, ownsStore, change);
+        Plane = NewPlane();
         Fleet = new SimulatedFleet(() => Plane, Clock);
     }
 
@@ -33,11 +34,11 @@ public sealed class World : IAsyncDisposable
     private static CancellationToken Ct => Xunit.TestContext.Current.CancellationToken;
 
     /// <summary>A world with two workers and an edge, whose engine runs.</summary>
-    public static async Task<World> NewAsync(StoreOptions options, bool started = true, int workers = 2, int edges = 1, bool ownsStore = true)
+    public static async Task<World> NewAsync(StoreOptions options, bool started = true, int workers = 2, int edges = 1, bool ownsStore = true, Func<DeploysOptions, DeploysOptions>? change = null)
     {
         var opened = await Store.OpenAsync(options, [new FleetTables(), new DeploysTables()], TimeProvider.System, Ct);
         Directory.CreateDirectory(options.Folder);
-        var world = new World(opened.Value ?? throw new InvalidOperationException(string.Join("; ", opened.Problems)), options.Folder, ownsStore);
+        var world = new World(opened.Value ?? throw new InvalidOperationException(string.Join("; ", opened.Problems)), options.Folder, ownsStore, change);
         for (var i = 1; i <= workers; i++)
             await world.Fleet.AddWorkerAsync($"w{i}");
         for (var i = 1; i <= edges; i++)
@@ -51,7 +52,7 @@ public sealed class World : IAsyncDisposable
     public async Task RestartAsync()
     {
         await Plane.DisposeAsync();
-        Plane = new ControlPlane(Store, Clock, _folder);
+        Plane = NewPlane();
         await Plane.Operations.StartAsync(Ct);
     }
 
@@ -61,7 +62,7 @@ public sealed class World : IAsyncDisposable
         await Plane.DisposeAsync();
         await Store.DisposeAsync();
         Store = (await Store.OpenAsync(options, [new FleetTables(), new DeploysTables()], TimeProvider.System, Ct)).Value!;
-        Plane = new ControlPlane(Store, Clock, _folder);
+        Plane = NewPlane();
         await Plane.Operations.StartAsync(Ct);
     }
 
@@ -164,6 +165,8 @@ public sealed class World : IAsyncDisposable
             before = now;
         }
     }
+
+    private ControlPlane NewPlane() => new(Store, Clock, _folder, change: _change);
 
     /// <summary>What settling changes: where every instance stands, and the table.</summary>
     private async Task<string> FingerprintAsync() =>

@@ -35,10 +35,10 @@ internal readonly record struct Ink(bool IsOn)
     /// <summary>The tone of a state's word.</summary>
     public static Tone OfState(string state) => state switch
     {
-        "active" or "ready" or "healthy" or "succeeded" or "done" or "serving" or "current" or "open" => Tone.Good,
+        "active" or "ready" or "healthy" or "succeeded" or "done" or "serving" or "current" or "open" or "verified" => Tone.Good,
         "failed" or "stuck" or "down" or "unhealthy" or "backingOff" or "rolledBack" or "refused" or "closed" => Tone.Bad,
-        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" or "left-out" => Tone.Warning,
-        "stopped" or "idle" or "inactive" or "drained" or "undone" => Tone.Dim,
+        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" or "left-out" or "astray" => Tone.Warning,
+        "stopped" or "idle" or "inactive" or "drained" or "undone" or "expired" => Tone.Dim,
         "running" or "deploying" or "pending" or "starting" or "fetching" => Tone.Cyan,
         _ => Tone.Plain,
     };

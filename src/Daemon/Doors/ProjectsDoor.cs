@@ -8,7 +8,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Groundcrew.Daemon.Doors;
 
-/// <summary>Projects, their routing, health and domains (ZW-53..60, ZW-66, ZW-67, ZW-82).</summary>
+/// <summary>Projects, their routing and health (ZW-53..60, ZW-66, ZW-82).</summary>
 internal static class ProjectsDoor
 {
     public static void MapProjects(this RouteGroupBuilder api)
@@ -20,9 +20,6 @@ internal static class ProjectsDoor
         projects.MapPatch("{org}/{project}", PatchAsync).Needs(Role.Deployer).Accepts<PatchProject>("application/json").Produces<ProjectView>();
         projects.MapGet("{org}/{project}/routing", RoutingAsync).Needs(Role.Viewer).Produces<RoutingView>();
         projects.MapGet("{org}/{project}/health", HealthAsync).Needs(Role.Viewer).Produces<ProjectHealthView>();
-        projects.MapGet("{org}/{project}/domains", DomainsAsync).Needs(Role.Viewer).Produces<string[]>();
-        projects.MapPost("{org}/{project}/domains", AddDomainAsync).Needs(Role.Deployer).Accepts<AddDomain>("application/json").Produces<DomainView>(201);
-        projects.MapDelete("{org}/{project}/domains/{host}", RemoveDomainAsync).Needs(Role.Deployer).Produces(204);
     }
 
     private static async Task<IResult> CreateAsync(HttpContext http, Projects projects, Store store, Audit audit, Views views, CancellationToken cancellation)
@@ -130,46 +127,6 @@ internal static class ProjectsDoor
         var current = views.Where(v => v.Current).ToList();
         return Answers.View(new ProjectHealthView(
             org, project, current.Count == 0 ? "idle" : HealthWord(current.Sum(v => v.Ready), current.Sum(v => v.Instances)), views));
-    }
-
-    private static async Task<IResult> DomainsAsync(string org, string project, Projects projects, CancellationToken cancellation) =>
-        await projects.FindAsync(org, project, cancellation) is { } found ? Answers.View(found.Domains) : Answers.NotFound($"project {org}/{project}");
-
-    private static async Task<IResult> AddDomainAsync(
-        HttpContext http, string org, string project, Projects projects, Store store, Audit audit, CancellationToken cancellation)
-    {
-        var body = await Body.ReadAsync(http, () => new AddDomain(null, null));
-        if (body.Value is not { } request)
-            return Answers.BadInput(body.Problems);
-        var added = await store.WriteAsync(async (db, cancel) =>
-        {
-            if (await projects.FindAsync(db, org, project, cancel) is not { } found)
-                return null;
-            var judged = await projects.AddDomainAsync(db, found, request.Environment ?? ProjectInfo.Production, request.Host ?? "", mayMove: true, cancel);
-            if (judged.Value is not null)
-                audit.Write(db, http.Actor(), "domain.add", judged.Value.Host, "done");
-            return judged;
-        }, cancellation);
-        return added switch
-        {
-            null => Answers.NotFound($"project {org}/{project}"),
-            { Value: { } domain } => Answers.View(new DomainView(domain.Host, domain.Org, domain.Project, domain.Environment), 201),
-            _ when added.Problems.FirstOrDefault(p => p.Code == "taken") is { } taken => Answers.Problem(409, ProblemCodes.Conflict, taken.ToString(), added.Problems),
-            _ => Answers.BadInput(added.Problems),
-        };
-    }
-
-    private static async Task<IResult> RemoveDomainAsync(
-        HttpContext http, string org, string project, string host, Projects projects, Store store, Audit audit, CancellationToken cancellation)
-    {
-        var removed = await store.WriteAsync(async (db, cancel) =>
-        {
-            if (await projects.FindAsync(db, org, project, cancel) is not { } found || !await projects.RemoveDomainAsync(db, found, host, cancel))
-                return false;
-            audit.Write(db, http.Actor(), "domain.remove", host, "done");
-            return true;
-        }, cancellation);
-        return removed ? Results.NoContent() : Answers.NotFound($"domain {host} of {org}/{project}");
     }
 
     private static ProjectSettings SettingsOf(string? repo, string? branch, bool? autoDeploy, ResourcesView? resources, ProblemList problems)

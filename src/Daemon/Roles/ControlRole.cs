@@ -68,6 +68,7 @@ internal static class ControlRole
         api.MapStatus();
         api.MapFleet();
         api.MapProjects();
+        api.MapDomains();
         api.MapDeployments();
         api.MapEdge();
         api.MapOperations();
@@ -86,10 +87,15 @@ internal static class ControlRole
             store, s.GetRequiredService<ISignals>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<Operations>>(), s.GetRequiredService<MetricRegistry>()));
         services.AddSingleton<Loops>();
         services.AddFleet();
-        services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts"))).AddDeploys();
+        services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts")) { Domains = DomainsOf(settings.Platform) }).AddDeploys();
         services.AddSingleton<Views>().AddSingleton<AskedEdges>();
         // A parameter of a wrong type is a problem with words, as every other one is.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddOpenApi("v1", ApiDescription.Configure);
     }
+
+    private static DomainOptions DomainsOf(PlatformFile platform) => new()
+    {
+        EdgeName = platform.EdgeName, Servers = platform.DnsServers is { } servers ? DnsServers.Parse(servers) : null, LocalEdgePort = platform.EdgePort,
+    };
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Net;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
+using Groundcrew.Deploys;
 using Groundcrew.Edge;
 
 namespace Groundcrew.Daemon.Settings;
@@ -24,6 +25,8 @@ internal sealed class PlatformOptions
     };
 
     private readonly Option<string?> _baseDomain = new("--base-domain") { Description = "Where the platform's hosts live (default localhost)." };
+    private readonly Option<string?> _edgeName = new("--edge-name") { Description = "The name that customers' CNAME records lead to (default edge.<base domain>)." };
+    private readonly Option<string?> _dnsServers = new("--dns-servers") { Description = "Up to three DNS servers, as address or address:port with commas between, that are asked about custom domains (default: those of this machine)." };
     private readonly Option<string?> _region = new("--region") { Description = "The region of this machine (default local)." };
     private readonly Option<string?> _hostname = new("--hostname") { Description = "The name of this machine in the fleet (default: its own)." };
     private readonly Option<bool?> _trustLoopback = new("--trust-loopback") { Description = "Let programs on this machine call the API without a token, as admin. Off by default." };
@@ -31,7 +34,7 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _listen = new("--listen") { Description = "Address that the control plane and the status doors listen on (default 127.0.0.1)." };
     private readonly Option<string?> _control = new("--control") { Description = "Address of the control plane, for an agent or edge on another machine." };
 
-    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _region, _hostname, _trustLoopback, _store, _listen, _control];
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control];
 
     public void AddTo(Command command)
     {
@@ -53,6 +56,8 @@ internal sealed class PlatformOptions
             TrustedProxies = parsed.GetValue(_trustedProxies)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? before.TrustedProxies,
             EdgeStatusPort = parsed.GetValue(_edgeStatusPort) ?? before.EdgeStatusPort,
             BaseDomain = (parsed.GetValue(_baseDomain) ?? before.BaseDomain).Trim('.').ToLowerInvariant(),
+            EdgeName = (parsed.GetValue(_edgeName) ?? before.EdgeName)?.Trim('.').ToLowerInvariant(),
+            DnsServers = parsed.GetValue(_dnsServers) ?? before.DnsServers,
             Region = parsed.GetValue(_region) ?? before.Region,
             TrustLoopback = parsed.GetValue(_trustLoopback) ?? false,
         };
@@ -63,6 +68,10 @@ internal sealed class PlatformOptions
         problems.RequireSlug("--region", platform.Region);
         if (Uri.CheckHostName(platform.BaseDomain) != UriHostNameType.Dns)
             problems.Add("bad-domain", "--base-domain", $"'{platform.BaseDomain}' is not a domain.", "Use a name such as apps.example.org.");
+        if (platform.EdgeName is { } edgeName && Uri.CheckHostName(edgeName) != UriHostNameType.Dns)
+            problems.Add("bad-domain", "--edge-name", $"'{edgeName}' is not a name.", "Use one such as edge.example.org, which leads to the edges.");
+        if (platform.DnsServers is { } servers && DnsServers.Parse(servers) is null)
+            problems.Add("bad-address", "--dns-servers", $"'{servers}' are not addresses of DNS servers.", "Use one to three such as 10.0.0.2 or 10.0.0.2:5353, with commas between.");
         var hostname = parsed.GetValue(_hostname) ?? Environment.MachineName;
         if (string.IsNullOrWhiteSpace(hostname) || hostname.Length > 253)
             problems.Add("bad-name", "--hostname", $"'{hostname}' is not a hostname.", "Use the machine's name.");

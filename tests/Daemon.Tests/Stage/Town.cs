@@ -90,6 +90,7 @@ internal sealed class Town : IAsyncDisposable
         new("POST", "/api/v1/projects", "/api/v1/projects", """{"name":"shop","org":"acme"}"""),
         new("PATCH", "/api/v1/projects/{org}/{project}", "/api/v1/projects/acme/web", """{"branch":"main"}"""),
         new("POST", "/api/v1/projects/{org}/{project}/domains", "/api/v1/projects/acme/web/domains", """{"host":"www.example.org"}"""),
+        new("POST", "/api/v1/projects/{org}/{project}/domains/{host}/check", "/api/v1/projects/acme/web/domains/www.example.org/check"),
         new("DELETE", "/api/v1/projects/{org}/{project}/domains/{host}", "/api/v1/projects/acme/web/domains/www.example.org"),
         new("POST", "/api/v1/projects/{org}/{project}/pause", "/api/v1/projects/acme/web/pause"),
         new("POST", "/api/v1/projects/{org}/{project}/close", "/api/v1/projects/acme/web/close", """{"message":"Back at noon"}"""),
