@@ -29,17 +29,30 @@ internal static class HealthDoor
     {
         var self = Process.GetCurrentProcess();
         metrics.Gauge("groundcrew_build_info", "The program's version and role.", "version", "role").With(Settings.ProgramVersion.Text, role).Set(1);
-        metrics.Observe("process_resident_memory_bytes", "Resident memory size in bytes.", () =>
+        metrics.Observe("process_resident_memory_bytes", "Resident memory size in bytes.", () => Read(() =>
         {
             self.Refresh();
             return self.WorkingSet64;
-        });
+        }));
         metrics.Observe("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", () => Environment.CpuUsage.TotalTime.TotalSeconds);
         metrics.Observe("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
-            () => new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000d);
-        metrics.Observe("process_open_fds", "Number of open file descriptors.", () => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
+            () => Read(() => new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000d));
+        metrics.Observe("process_open_fds", "Number of open file descriptors.", () => Read(() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count()));
         metrics.Observe("dotnet_gc_heap_total_allocated_bytes_total", "Bytes allocated on the managed heap since the process started.",
             () => GC.GetTotalAllocatedBytes());
+    }
+
+    /// <summary>What the kernel shows in files cannot be read without a descriptor, which is when the other metrics are wanted most.</summary>
+    private static double Read(Func<double> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception or InvalidOperationException)
+        {
+            return double.NaN;
+        }
     }
 
     private static async Task<IResult> WholeAsync(string role, HealthCheck[] checks, CancellationToken cancellation)
