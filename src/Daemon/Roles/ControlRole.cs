@@ -70,6 +70,7 @@ internal static class ControlRole
         api.MapProjects();
         api.MapDeployments();
         api.MapEdge();
+        api.MapCertificates();
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();

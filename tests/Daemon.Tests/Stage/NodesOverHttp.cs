@@ -27,12 +27,18 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     /// <summary>The output of every instance, in lines of JSON.</summary>
     public byte[] Output { get; set; } = [];
 
+    /// <summary>The table that the edge serves.</summary>
+    public RouteTable Table { get; private set; } = new(0, Guid.Empty, []);
+
+    /// <summary>The set of certificates that the edge was given last; null when none.</summary>
+    public CertificateSet? Certificates { get; private set; }
+
     public static async Task<NodesOverHttp> StartAsync(ControlHost host)
     {
         var nodes = new NodesOverHttp(host, await host.TokenAsync(Role.Node));
         nodes.Worker = await nodes.HelloAsync("w1", NodeRole.Worker);
         nodes.Edge = await nodes.HelloAsync("e1", NodeRole.Edge);
-        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, OfTable));
+        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, nodes.OfEdge));
         return nodes;
     }
 
@@ -75,8 +81,16 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         return Report(task, new InstanceStatus(state, TimeProvider.System.GetUtcNow(), "127.0.0.1:20000", 4711, 0, null, "test"));
     }
 
-    private static TaskReport OfTable(NodeTask task) =>
-        Report(task, new EdgeReport(task.Payload.Deserialize<RouteTable>(Json.Options)!.Generation, [], null));
+    private TaskReport OfEdge(NodeTask task)
+    {
+        if (task.Kind == CertificatesReport.Kind)
+        {
+            Certificates = task.Payload.Deserialize<CertificateSet>(Json.Options)!;
+            return Report(task, new CertificatesReport(Certificates.Generation, Certificates.Certificates.Count, null));
+        }
+        Table = task.Payload.Deserialize<RouteTable>(Json.Options)!;
+        return Report(task, new EdgeReport(Table.Generation, [], null));
+    }
 
     private static TaskReport Report<T>(NodeTask task, T status) => new(task.Key, task.Generation, JsonSerializer.SerializeToElement(status, Json.Options));
 }
