@@ -147,6 +147,27 @@ public sealed class AcmeOrderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task No_more_than_four_orders_run_at_once()
+    {
+        var hang = new TaskCompletionSource();
+        Authority.On("/new-order", async c =>
+        {
+            await hang.Task;
+            c.Response.StatusCode = 403;
+        });
+        var project = (await World.Plane.Projects.FindAsync(World.Org, World.Project, Ct))!;
+        for (var i = 1; i <= 5; i++)
+            await World.Store.WriteAsync((db, cancel) => World.Plane.Projects.AddDomainAsync(db, project, World.Production, $"more{i}.test", false, cancel), Ct);
+        var run = Task.Run(() => World.Plane.LoopAsync("certificates"), Ct);
+        await Eventually.TrueAsync(() => Ordered == 4, "four orders run");
+        World.Plane.Routes.Changed.Set();
+        Assert.Equal(4, (await ListAsync()).Count(e => e.State == CertificateState.Renewing));
+        hang.SetResult();
+        await run;
+        Assert.Equal((6, 6), (Ordered, (await ListAsync()).Count(e => e.State == CertificateState.Failing)));
+    }
+
+    [Fact]
     public async Task What_a_crash_left_is_taken_back_and_counts_as_an_attempt()
     {
         var reached = new TaskCompletionSource();

@@ -177,6 +177,20 @@ public abstract class CertificateCompliance(StoreSource source) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task After_the_store_went_back_the_edges_get_a_set_beyond_the_one_that_they_serve()
+    {
+        await World.DeployAsync();
+        await LoopAsync();
+        await Certificates.RenewAsync(Host, World.Ann, Ct);
+        await LoopAsync();
+        await Eventually.TrueAsync(async () => (await FindAsync(Host)).EdgesServing == 1, "the edge said that it serves the set");
+        await World.Store.WriteAsync((db, cancel) => db.Set<CertificateSetRow>().ExecuteUpdateAsync(s => s.SetProperty(r => r.Generation, 1), cancel), Ct);
+        await LoopAsync();
+        Assert.Equal(3, Edge.Certificates!.Generation);
+        await Eventually.TrueAsync(async () => (await FindAsync(Host)).EdgesServing == 1, "the edge said that it serves ours again");
+    }
+
+    [Fact]
     public async Task A_key_is_nowhere_but_sealed_and_with_edges()
     {
         await World.DeployAsync();
