@@ -71,6 +71,8 @@ internal static class AuthorityVerbs
     private static void Write(Call call, CertificateAuthorityView a)
     {
         call.Out.Line(Words(a));
+        if (a.Kind == "development")
+            call.Words.Line("Whom to trust then: crew edge certs trust");
         call.Out.Field("directory", a.Directory);
         call.Out.Field("contacts", a.Contacts.Count == 0 ? null : string.Join(", ", a.Contacts));
         call.Out.Field("challenge", a.Challenge);
@@ -81,8 +83,8 @@ internal static class AuthorityVerbs
 
     private static string Words(CertificateAuthorityView a) => a.Kind switch
     {
-        "acme" => "Hosts of environments and custom domains get certificates over ACME; those of single deployments need an imported wildcard.",
-        "development" => "Hosts below the base domain get certificates of the development authority. Trust it: crew edge certs trust",
+        "acme" => "Hosts of environments and custom domains get certificates over ACME.",
+        "development" => "Hosts below the base domain get certificates of development.",
         _ => "Nobody makes certificates: only imported ones serve.",
     };
 }

@@ -16,8 +16,8 @@ internal static class CertificatesDoor
         edge.MapGet("/certificates", ListAsync).Needs(Role.Viewer).Produces<CertificateView[]>();
         edge.MapGet("/certificates/{certificate}", ShowAsync).Needs(Role.Viewer).Produces<CertificateView>();
         edge.MapPost("/certificates", ImportAsync).Needs(Role.Admin).Accepts<ImportCertificate>("application/json").Produces<CertificateView>(201);
-        edge.MapPost("/certificates/{host}/renew", RenewAsync).Needs(Role.OnCall).Produces<CertificateView>(202);
-        edge.MapDelete("/certificates/{id:guid}", RemoveAsync).Needs(Role.Admin).Produces<CertificateView>();
+        edge.MapPost("/certificates/{certificate}/renew", RenewAsync).Needs(Role.OnCall).Produces<CertificateView>(202);
+        edge.MapDelete("/certificates/{certificate}", RemoveAsync).Needs(Role.Admin).Produces<CertificateView>();
         edge.MapGet("/certificate-authority", AuthorityAsync).Needs(Role.Viewer).Produces<CertificateAuthorityView>();
         edge.MapPut("/certificate-authority", SetAuthorityAsync).Needs(Role.Admin).Accepts<SetCertificateAuthority>("application/json").Produces<CertificateAuthorityView>();
         edge.MapGet("/development-authority", DevelopmentAsync).Needs(Role.Viewer).Produces<string>(200, "application/x-pem-file");
@@ -48,11 +48,11 @@ internal static class CertificatesDoor
         return Answer(change, 201);
     }
 
-    private static async Task<IResult> RenewAsync(HttpContext http, string host, Certificates certificates, CancellationToken cancellation) =>
-        Answer(await certificates.RenewAsync(host, http.Actor(), cancellation), 202);
+    private static async Task<IResult> RenewAsync(HttpContext http, string certificate, Certificates certificates, CancellationToken cancellation) =>
+        Answer(await certificates.RenewAsync(certificate, http.Actor(), cancellation), 202);
 
-    private static async Task<IResult> RemoveAsync(HttpContext http, Guid id, Certificates certificates, CancellationToken cancellation) =>
-        Answer(await certificates.RemoveAsync(id, http.Actor(), cancellation), 200);
+    private static async Task<IResult> RemoveAsync(HttpContext http, string certificate, Certificates certificates, CancellationToken cancellation) =>
+        Guid.TryParse(certificate, out var id) ? Answer(await certificates.RemoveAsync(id, http.Actor(), cancellation), 200) : Answers.NotFound($"certificate with the id '{certificate}'");
 
     private static async Task<IResult> AuthorityAsync(CertificateAuthorities authorities, CancellationToken cancellation) =>
         Answers.View(Of(await authorities.GetAsync(cancellation)));
