@@ -8,8 +8,8 @@ namespace Groundcrew.Deploys;
 public static class DeploysServices
 {
     /// <summary>
-    /// Adds projects, artifacts, deployments, routes and the room's loops. Needs the Journal's and the Fleet's services
-    /// and a <see cref="DeploysOptions"/>.
+    /// Adds projects, artifacts, deployments, routes, certificates and the room's loops. Needs the Journal's and the Fleet's
+    /// services and a <see cref="DeploysOptions"/>.
     /// </summary>
     public static IServiceCollection AddDeploys(this IServiceCollection services) => services
         .AddSingleton<Routes>()
@@ -33,5 +33,17 @@ public static class DeploysServices
         .AddSingleton<ILoop, RetireLoop>()
         .AddSingleton<ILoop, RepairLoop>()
         .AddSingleton<ILoop, PruneLoop>()
-        .AddSingleton<ILoop, DomainLoop>();
+        .AddSingleton<ILoop, DomainLoop>()
+        .AddCertificates();
+
+    /// <summary>The one store of certificates and its loop; needs the metrics, the signals and the sealed box.</summary>
+    private static IServiceCollection AddCertificates(this IServiceCollection services) => services
+        .AddSingleton<Certificates>()
+        .AddSingleton<CertificateAuthorities>()
+        .AddSingleton<EdgeChallenges>()
+        .AddSingleton<AcmeOrders>()
+        .AddSingleton<CertificateUpkeep>()
+        .AddSingleton<CertificateMaking>()
+        .AddSingleton<ExpiryWatch>()
+        .AddSingleton<ILoop, CertificatesLoop>();
 }

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Deploys;
 
-/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests, what is laid over the traffic, and the route table.</summary>
+/// <summary>The tables of the room: projects, environments, hosts, domains, deployments, artifacts, requests, what is laid over the traffic, the route table and certificates.</summary>
 public sealed class DeploysTables : IStorePart
 {
     /// <inheritdoc/>
@@ -92,6 +92,7 @@ public sealed class DeploysTables : IStorePart
         new(3, "what people lay over the traffic: holds, splits, maintenance and drains", TrafficTables.Create),
         new(4, "nodes that are drained at the edges", TrafficTables.AddNodeDrains),
         new(5, "claims of domains, with what proves them", DomainTables.Create),
+        new(6, "certificates, what their renewal goes by, who makes them and what proves hosts to an authority", CertificateTables.Create),
     ];
 
     /// <inheritdoc/>
@@ -138,5 +139,6 @@ public sealed class DeploysTables : IStorePart
             e.ToTable("route_table").HasKey(t => t.Id);
             e.Property(t => t.Id).ValueGeneratedNever();
         });
+        CertificateTables.Configure(model);
     }
 }

@@ -56,9 +56,15 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     /// <summary>How long a person's call waits for the edges: an edge that lives answers in milliseconds.</summary>
     private static readonly TimeSpan PeopleWait = TimeSpan.FromSeconds(15);
 
+    /// <summary>Wakes who goes by the table: it changed.</summary>
+    internal Nudge Changed { get; } = new();
+
     /// <summary>The table that edges should have now.</summary>
-    public Task<RouteTable> CurrentAsync(CancellationToken cancellation) =>
-        store.ReadAsync(async (db, cancel) => Table(await db.Set<RouteTableRow>().SingleOrDefaultAsync(cancel)), cancellation);
+    public Task<RouteTable> CurrentAsync(CancellationToken cancellation) => store.ReadAsync(CurrentAsync, cancellation);
+
+    /// <summary>The table that edges should have, as the transaction sees it.</summary>
+    internal async Task<RouteTable> CurrentAsync(StoreContext db, CancellationToken cancellation) =>
+        Table(await db.Set<RouteTableRow>().AsNoTracking().SingleOrDefaultAsync(cancellation));
 
     /// <summary>The whole host of a label.</summary>
     public string HostOf(string label) => $"{label}.{options.BaseDomain}";
@@ -80,7 +86,10 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
         var routes = JsonSerializer.Serialize(await ComputeAsync(db, cancellation), Json.Options);
         var levels = TableLevels.Encode(await TableLevels.ReadAsync(db, clock.GetUtcNow(), cancellation));
         if (row.Generation == 0 || routes != row.Routes || levels != row.Levels || row.Generation < atLeast)
+        {
             (row.Generation, row.Routes, row.Levels) = (Math.Max(row.Generation + 1, atLeast), routes, levels);
+            db.AfterCommit(Changed.Set);
+        }
         var edges = (await nodes.ListAsync(db, cancellation)).Where(n => n.Role == NodeRole.Edge);
         foreach (var edge in edges)
             await nodes.PutTaskAsync(db, edge.Id, EdgeReport.Key, EdgeReport.Kind, Table(row), cancellation, row.Generation);
@@ -201,6 +210,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     {
         Holds = TableLevels.Decode(row?.Levels).Holds,
         Maintenance = TableLevels.Decode(row?.Levels).Maintenance,
+        Challenges = TableLevels.Decode(row?.Levels).Challenges,
     };
 
     private sealed record EdgeNow(NodeInfo Node, long Attempted, EdgeReport? Report, long Newest)

@@ -50,6 +50,9 @@ internal sealed class FakeControl : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Answers with a view, for calls whose answer changes.</summary>
+    public static Task AnswerAsync<T>(HttpContext http, T view) => WriteAsync(http, view, 200);
+
     public static Task EventAsync(HttpContext http, OperationStatusView view) =>
         http.Response.WriteAsync($"data: {JsonSerializer.Serialize(view, Json.Options)}\n\n");
 

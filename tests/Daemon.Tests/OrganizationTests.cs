@@ -50,6 +50,8 @@ public sealed class OrganizationTests : IAsyncLifetime
         [
             "/api/v1/edge", "/api/v1/status", "/api/v1/regions", "/api/v1/nodes", "/api/v1/nodes/{id:guid}", "/api/v1/tokens", "/api/v1/audit", "/api/v1/tokens/{id:guid}",
             "/api/v1/nodes/{id:guid}/drain", "/api/v1/nodes/{id:guid}/enable", "/api/v1/edge/nodes/{id:guid}/drain", "/api/v1/edge/nodes/{id:guid}/undrain", "/api/v1/store/backup",
+            "/api/v1/edge/certificates", "/api/v1/edge/certificates/{certificate}", "/api/v1/edge/certificates/{certificate}/renew",
+            "/api/v1/edge/certificate-authority", "/api/v1/edge/development-authority",
         ];
         foreach (var call in _town.Looks.Concat(_town.Changes))
         {

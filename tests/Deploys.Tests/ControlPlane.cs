@@ -20,7 +20,7 @@ public sealed class ControlPlane : IAsyncDisposable
     {
         var collection = new ServiceCollection();
         collection.AddSingleton(store).AddSingleton(clock).AddSingleton(SealedBox.Open(Path.Combine(folder, "seal.key"), DurableFiles.Real));
-        collection.AddSingleton(files ?? DurableFiles.Real).AddSingleton<ISignals>(Signals);
+        collection.AddSingleton(files ?? DurableFiles.Real).AddSingleton<ISignals>(Signals).AddSingleton<MetricRegistry>();
         collection.AddSingleton<Audit>().AddSingleton<SecretStore>();
         collection.AddSingleton(new Operations(store, Signals, clock, NullLogger<Operations>.Instance, null, new OperationsOptions { Backoff = TimeSpan.Zero }));
         collection.AddFleet();

@@ -369,6 +369,9 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
 
     public RouteTable Table => Volatile.Read(ref _table);
 
+    /// <summary>The set of certificates that it was given last; null when none.</summary>
+    public CertificateSet? Certificates { get; private set; }
+
     /// <summary>It may be back without the control plane having waited for it meanwhile.</summary>
     public bool WasDeadLately => Fleet.Clock.GetUtcNow() - _returnedAt < TimeSpan.FromSeconds(60);
 
@@ -417,6 +420,12 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
 
     protected override void Apply(NodeTask task)
     {
+        if (task.Kind == CertificatesReport.Kind)
+        {
+            lock (Gate)
+                Certificates = task.Payload.Deserialize<CertificateSet>(Json.Options);
+            return;
+        }
         var table = task.Payload.Deserialize<RouteTable>(Json.Options)!;
         lock (Gate)
         {
@@ -449,7 +458,9 @@ public sealed class SimulatedEdge(SimulatedFleet fleet, string hostname)
             var draining = _inFlight.Where(f => f.Value + _upgraded[f.Key] > 0 && !routed.Contains(f.Key))
                 .Select(f => new DrainingTarget(f.Key, "127.0.0.1:1", f.Value + _upgraded[f.Key], _upgraded[f.Key])).ToList();
             var report = new EdgeReport(_table.Generation, draining, _problem);
-            return [new TaskReport(EdgeReport.Key, Math.Max(_attempted, _table.Generation), JsonSerializer.SerializeToElement(report, Json.Options))];
+            var routes = new TaskReport(EdgeReport.Key, Math.Max(_attempted, _table.Generation), JsonSerializer.SerializeToElement(report, Json.Options));
+            return Certificates is not { } set ? [routes]
+                : [routes, new TaskReport(CertificatesReport.Key, set.Generation, JsonSerializer.SerializeToElement(new CertificatesReport(set.Generation, set.Certificates.Count, null), Json.Options))];
         }
     }
 

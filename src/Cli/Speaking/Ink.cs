@@ -35,11 +35,11 @@ internal readonly record struct Ink(bool IsOn)
     /// <summary>The tone of a state's word.</summary>
     public static Tone OfState(string state) => state switch
     {
-        "active" or "ready" or "healthy" or "succeeded" or "done" or "serving" or "current" or "open" or "verified" => Tone.Good,
-        "failed" or "stuck" or "down" or "unhealthy" or "backingOff" or "rolledBack" or "refused" or "closed" => Tone.Bad,
-        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" or "left-out" or "astray" => Tone.Warning,
-        "stopped" or "idle" or "inactive" or "drained" or "undone" or "expired" => Tone.Dim,
-        "running" or "deploying" or "pending" or "starting" or "fetching" => Tone.Cyan,
+        "active" or "ready" or "healthy" or "succeeded" or "done" or "serving" or "current" or "open" or "verified" or "valid" => Tone.Good,
+        "failed" or "stuck" or "down" or "unhealthy" or "backingOff" or "rolledBack" or "refused" or "closed" or "expired" or "missing" or "failing" => Tone.Bad,
+        "degraded" or "unready" or "draining" or "undoing" or "withdrawn" or "stopping" or "behind" or "silent" or "paused" or "left-out" or "astray" or "expiring" => Tone.Warning,
+        "stopped" or "idle" or "inactive" or "drained" or "undone" => Tone.Dim,
+        "running" or "deploying" or "pending" or "starting" or "fetching" or "renewing" => Tone.Cyan,
         _ => Tone.Plain,
     };
 }

@@ -8,11 +8,11 @@ namespace Groundcrew.Cli.Verbs;
 internal static class EdgeVerbs
 {
     public static Verb Of(CrewRoot root) =>
-        new Verb("edge", "Show the edges and look inside; pause, close, split or drain traffic, and announce maintenance.",
+        new Verb("edge", "Show the edges and look inside; pause, close, split or drain traffic, announce maintenance, keep certificates.",
             "crew edge", "crew edge pause acme/web", "crew edge resume acme/web", "crew edge split acme/web web-k3x9a2b-acme=10",
-            "crew edge maintenance on --org acme --for 30m", "crew edge drain web-k3x9a2b-acme", "crew edge breakers --open")
+            "crew edge maintenance on --org acme --for 30m", "crew edge drain web-k3x9a2b-acme", "crew edge breakers --open", "crew edge certs")
         { Group = Groups.Operate }
-            .With([Status(root), .. EdgeLiveVerbs.Of(root), .. HoldVerbs.Of(root), SplitVerb.Of(root), MaintenanceVerbs.Of(root), .. DrainVerbs.Of(root)])
+            .With([Status(root), .. EdgeLiveVerbs.Of(root), .. HoldVerbs.Of(root), SplitVerb.Of(root), MaintenanceVerbs.Of(root), .. DrainVerbs.Of(root), CertificateVerbs.Of(root)])
             .Does(root, ShowAsync);
 
     /// <summary>Says how the edges took a change; one that is there and does not serve it is a failure.</summary>

@@ -20,6 +20,7 @@ internal static class LinkDoor
         link.MapGet("/nodes/{id:guid}/tasks", TasksAsync);
         link.MapPost("/nodes/{id:guid}/reports", ReportsAsync);
         link.MapPost("/nodes/{id:guid}/secrets", SecretsAsync);
+        link.MapCertificateLink();
         link.MapPost("/streams/{id:guid}", StreamAsync);
         link.MapGet("/artifacts/{digest}", ArtifactAsync);
     }
@@ -60,7 +61,7 @@ internal static class LinkDoor
         if (question is null || await secrets.ForAsync(id, question.InstanceId, cancellation) is not { } values)
             return Answers.NotFound("such instance on this node");
         http.Response.Headers.CacheControl = "no-store";
-        // The one place where secrets leave: to the node that was given the instance, opened at the last moment.
+        // The one place where secrets of instances leave: to the node that was given the instance, opened at the last moment.
         return Results.Json(values.ToDictionary(v => v.Key, v => v.Value.Reveal()), Json.Options);
     }
 
@@ -75,7 +76,7 @@ internal static class LinkDoor
     }
 
     /// <summary>Unknown keys are let through: the other end may be of another version.</summary>
-    private static async Task<T?> ReadAsync<T>(HttpContext http, CancellationToken cancellation)
+    internal static async Task<T?> ReadAsync<T>(HttpContext http, CancellationToken cancellation)
         where T : class
     {
         try

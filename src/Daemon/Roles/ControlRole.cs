@@ -71,6 +71,7 @@ internal static class ControlRole
         api.MapDomains();
         api.MapDeployments();
         api.MapEdge();
+        api.MapCertificates();
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();

@@ -14,19 +14,26 @@ internal sealed record TableLevels(IReadOnlyList<ServiceHold> Holds, IReadOnlyLi
 {
     private static readonly TableLevels None = new([], []);
 
+    /// <summary>What proves hosts to a certificate authority, in the order of hosts.</summary>
+    public IReadOnlyList<ChallengeAnswer> Challenges { get; init; } = [];
+
     /// <summary>What the transaction sees; a maintenance whose end has come is in it no more.</summary>
     public static async Task<TableLevels> ReadAsync(StoreContext db, DateTimeOffset now, CancellationToken cancellation)
     {
         var holds = await Deploys.Holds.ReadAsync(db, null, cancellation);
         var maintenance = await db.Set<MaintenanceRow>().Where(m => m.Until == null || m.Until > now).ToListAsync(cancellation);
+        var challenges = await db.Set<ChallengeRow>().ToListAsync(cancellation);
         return new TableLevels(
             [.. holds.Select(h => new ServiceHold(h.Org, h.Project, h.Environment, h.Hold))],
-            [.. maintenance.OrderBy(m => m.Id).Select(m => MaintenanceTimes.Info(m).Maintenance)]);
+            [.. maintenance.OrderBy(m => m.Id).Select(m => MaintenanceTimes.Info(m).Maintenance)])
+        {
+            Challenges = [.. challenges.OrderBy(c => c.Host, StringComparer.Ordinal).ThenBy(c => c.Token, StringComparer.Ordinal).Select(c => new ChallengeAnswer(c.Host, c.Token, c.Answer))],
+        };
     }
 
     /// <summary>As the store keeps it: null for nothing.</summary>
     public static string? Encode(TableLevels levels) =>
-        levels.Holds.Count + levels.Maintenance.Count == 0 ? null : JsonSerializer.Serialize(levels, Json.Options);
+        levels.Holds.Count + levels.Maintenance.Count + levels.Challenges.Count == 0 ? null : JsonSerializer.Serialize(levels, Json.Options);
 
     public static TableLevels Decode(string? text) => text is null ? None : JsonSerializer.Deserialize<TableLevels>(text, Json.Options)!;
 

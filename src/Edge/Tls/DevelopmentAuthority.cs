@@ -171,7 +171,7 @@ public sealed class DevelopmentAuthority
 }
 
 /// <summary>DNS names as certificates hold them. Pure.</summary>
-internal static class DnsNames
+public static class DnsNames
 {
     private const int LongestName = 253;
     private const int LongestLabel = 63;

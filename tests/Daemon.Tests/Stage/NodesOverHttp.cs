@@ -38,12 +38,15 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     /// <summary>The output of every instance, in lines of JSON.</summary>
     public byte[] Output { get; set; } = [];
 
+    /// <summary>The set of certificates that the edge was given last; null when none.</summary>
+    public CertificateSet? Certificates { get; private set; }
+
     public static async Task<NodesOverHttp> StartAsync(ControlHost host)
     {
         var nodes = new NodesOverHttp(host, await host.TokenAsync(Role.Node));
         nodes.Worker = await nodes.HelloAsync("w1", NodeRole.Worker);
         nodes.Edge = await nodes.HelloAsync("e1", NodeRole.Edge);
-        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, nodes.OfTable));
+        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, nodes.OfEdge));
         return nodes;
     }
 
@@ -56,7 +59,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     public Task<Answer> PostAsync<T>(string path, T body) => _host.SendAsync("POST", path, _token, JsonSerializer.Serialize(body, Json.Options));
 
     /// <summary>An edge of another version: it takes tables, and knows no question.</summary>
-    public async Task AddOlderEdgeAsync(string hostname) => _running = Task.WhenAll(_running, ServeAsync(await HelloAsync(hostname, NodeRole.Edge), OfTable));
+    public async Task AddOlderEdgeAsync(string hostname) => _running = Task.WhenAll(_running, ServeAsync(await HelloAsync(hostname, NodeRole.Edge), OfEdge));
 
     public async ValueTask DisposeAsync()
     {
@@ -98,8 +101,13 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         return node == Worker ? Output : answer.ToArray();
     }
 
-    private TaskReport OfTable(NodeTask task)
+    private TaskReport OfEdge(NodeTask task)
     {
+        if (task.Kind == CertificatesReport.Kind)
+        {
+            Certificates = task.Payload.Deserialize<CertificateSet>(Json.Options)!;
+            return Report(task, new CertificatesReport(Certificates.Generation, Certificates.Certificates.Count, null));
+        }
         var table = task.Payload.Deserialize<RouteTable>(Json.Options)!;
         var outcome = Table.Apply(table);
         return Report(task, new EdgeReport(table.Generation, [], outcome is ApplyOutcome.RefusedProblems refused ? string.Join("; ", refused.Problems) : null));

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
+using Groundcrew.Edge;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
 using Groundcrew.Tests.Support;
@@ -51,6 +52,9 @@ internal sealed class Town : IAsyncDisposable
     /// <summary>A time of maintenance of the organization, long without an end.</summary>
     public Guid Maintenance { get; private set; }
 
+    /// <summary>A certificate that was imported.</summary>
+    public Guid Certificate { get; private set; }
+
     public Guid Idle { get; private set; }
 
     public Guid Stuck { get; private set; }
@@ -79,6 +83,8 @@ internal sealed class Town : IAsyncDisposable
         // Nothing runs on it, so nothing may be placed there.
         (await host.PostAsync($"/api/v1/nodes/{town.Idle}/drain", null)).Ok(202);
         town.Maintenance = (await host.PostAsync("/api/v1/maintenance", """{"org":"acme"}""")).Ok(201).As<MaintenanceView>().Id;
+        town.Certificate = (await host.PostAsync("/api/v1/edge/certificates", ImportOf("*.example.org"))).Ok(201).As<CertificateView>().Id!.Value;
+        await town.LoopAsync("certificates");
         var created = (await host.PostAsync("/api/v1/tokens", """{"name":"ci","role":"viewer"}""")).Ok(201).As<NewTokenView>();
         (town.Token, town.TokenValue) = (created.Token.Id, created.Value);
         town.Stuck = await town.StickAsync(stuck!);
@@ -103,6 +109,10 @@ internal sealed class Town : IAsyncDisposable
         new("POST", "/api/v1/edge/nodes/{id:guid}/undrain", $"/api/v1/edge/nodes/{Idle}/undrain"),
         new("POST", "/api/v1/maintenance", "/api/v1/maintenance", """{"org":"acme","message":"Back at noon"}"""),
         new("DELETE", "/api/v1/maintenance/{id:guid}", $"/api/v1/maintenance/{Maintenance}"),
+        new("POST", "/api/v1/edge/certificates", "/api/v1/edge/certificates", ImportOf("shop.example.org")),
+        new("POST", "/api/v1/edge/certificates/{certificate}/renew", "/api/v1/edge/certificates/web-acme.localhost/renew"),
+        new("DELETE", "/api/v1/edge/certificates/{certificate}", $"/api/v1/edge/certificates/{Certificate}"),
+        new("PUT", "/api/v1/edge/certificate-authority", "/api/v1/edge/certificate-authority", """{"kind":"development"}"""),
         new("POST", "/api/v1/projects/{org}/{project}/rollback", "/api/v1/projects/acme/web/rollback"),
         new("POST", "/api/v1/projects/{org}/{project}/promote", "/api/v1/projects/acme/web/promote", """{"from":"production","to":"staging"}"""),
         new("POST", "/api/v1/deployments", "/api/v1/deployments", DeployBody()),
@@ -123,6 +133,13 @@ internal sealed class Town : IAsyncDisposable
 
     /// <summary>The calls that only look.</summary>
     public IReadOnlyList<Call> Looks => [.. Looking()];
+
+    /// <summary>A request that imports a certificate for these names.</summary>
+    public static string ImportOf(params string[] names)
+    {
+        var made = DevelopmentAuthority.New(TimeProvider.System, "example.org").Issue(names).Value!;
+        return JsonSerializer.Serialize(new { chain = made.Chain, key = made.Key.Reveal() });
+    }
 
     public static string DigestOf(string text) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
@@ -156,6 +173,10 @@ internal sealed class Town : IAsyncDisposable
         return seen!;
     }
 
+    /// <summary>Runs one of the control plane's loops once.</summary>
+    public Task<string> LoopAsync(string name) =>
+        ((IEnumerable<ILoop>)Host.App.Services.GetService(typeof(IEnumerable<ILoop>))!).Single(l => l.Name == name).RunAsync(Ct);
+
     public async ValueTask DisposeAsync()
     {
         await Nodes.DisposeAsync();
@@ -164,7 +185,7 @@ internal sealed class Town : IAsyncDisposable
 
     private IEnumerable<Call> Looking()
     {
-        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "edge/breakers", "edge/limits", "edge/routes", "maintenance"])
+        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "edge/breakers", "edge/limits", "edge/routes", "maintenance", "edge/certificates", "edge/certificate-authority", "edge/development-authority"])
             yield return new("GET", $"/api/v1/{path}", $"/api/v1/{path}");
         yield return new("GET", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Nodes.Worker}");
         foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current", "/split"])
@@ -173,6 +194,7 @@ internal sealed class Town : IAsyncDisposable
             yield return new("GET", "/api/v1/deployments/{label}" + tail, $"/api/v1/deployments/{Current.Label}{tail}");
         foreach (var tail in (string[])["", "/events"])
             yield return new("GET", "/api/v1/operations/{id:guid}" + tail, $"/api/v1/operations/{Current.Operation}{tail}");
+        yield return new("GET", "/api/v1/edge/certificates/{certificate}", "/api/v1/edge/certificates/web-acme.localhost");
         yield return new("GET", "/api/v1/secrets/{org}", "/api/v1/secrets/acme");
         yield return new("GET", "/api/v1/artifacts/{digest}", $"/api/v1/artifacts/{Digest}");
         yield return new("HEAD", "/api/v1/artifacts/{digest}", $"/api/v1/artifacts/{Digest}");
