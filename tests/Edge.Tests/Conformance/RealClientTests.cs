@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.WebSockets;
 using System.Text;
 using Groundcrew.Tests.Support;
@@ -153,7 +154,7 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
         }, protocols: HttpProtocols.Http2);
         await using var edge = await EdgeAsync(instance, HttpProtocols.Http2, (instance, TargetProtocol.Http2));
         using var heard = new SemaphoreSlim(1);
-        using var request = CallOf(edge, new SaidContent(async stream =>
+        using var said = new SaidContent(async stream =>
         {
             for (var i = 0; i < 5; i++)
             {
@@ -161,7 +162,10 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
                 await stream.WriteAsync(Encoding.ASCII.GetBytes($"say{i}"), Stop);
                 await stream.FlushAsync(Stop);
             }
-        }));
+        });
+        // It is by this that the forwarder sends each word on at once.
+        said.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+        using var request = CallOf(edge, said);
         using var answer = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
         await using var body = await answer.Content.ReadAsStreamAsync(Stop);
         var word = new byte[4];
