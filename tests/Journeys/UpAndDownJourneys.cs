@@ -53,6 +53,9 @@ public sealed class UpAndDownJourneys(UnstartedPlatform platform) : IClassFixtur
         Expect.Ok(await platform.UpAsync());
         await Eventually.TrueAsync(async () => (await platform.CurrentAsync(actor.Project)) is { Ready: 2 } current && current.Label == active.Label, "the instances are back");
         await Eventually.TrueAsync(async () => (await platform.GetAsync(actor.Host)).Status == 200, "they take traffic");
+        // Until the agent has reported, the control plane tells of the processes that were.
+        await Eventually.TrueAsync(
+            async () => (await platform.InstancesAsync(active.Label)).All(i => i.Pid is { } pid && ProcessIdentity.Of(pid) is not null), "they are reported");
     }
 
     private async Task KeptInstancesRunOnAsync(Actor actor, DeploymentView active)
