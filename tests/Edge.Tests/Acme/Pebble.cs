@@ -24,9 +24,9 @@ public sealed class Pebble : IAsyncLifetime
     private readonly int _port = FreePort.Next();
     private readonly int _managementPort = FreePort.Next();
 
-    public int HttpPort { get; } = FreePort.Next();
+    public int HttpPort { get; init; } = FreePort.Next();
 
-    public int TlsPort { get; } = FreePort.Next();
+    public int TlsPort { get; init; } = FreePort.Next();
 
     public Uri Directory => new($"https://localhost:{_port}/dir");
 
