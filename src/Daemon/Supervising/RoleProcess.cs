@@ -71,10 +71,9 @@ internal sealed class RoleProcess(string role, string data, IReadOnlyList<string
         var start = new ProcessStartInfo("/usr/bin/setsid") { UseShellExecute = false };
         foreach (var word in (string[])["/bin/sh", "-c", OwnLogOrOurs, "sh", LogFile, .. Program.Self, .. arguments])
             start.ArgumentList.Add(word);
-        // The runtime's own names for: what waits for bytes goes on where they arrive, without a hop between threads; and the
-        // threads beside those, which have little to do then, sleep at once instead of spinning.
+        // The runtime's own name for: what waits for bytes goes on where they arrive, without a hop between threads.
         if (role == "edge")
-            (start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"], start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"]) = ("1", "0");
+            start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         _child?.Dispose();
         _child = null;
         _child = Process.Start(start) ?? throw new IOException($"The {role} could not be started.");
