@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Fleet.OnNode;
@@ -111,14 +112,17 @@ internal sealed class LinkCalls : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellation);
         try
         {
-            return await response.Content.ReadFromJsonAsync<T>(Json.Options, either.Token)
+            var content = await response.Content.ReadAsByteArrayAsync(either.Token);
+            // In an edge bytes arrive on a thread that carries traffic: what takes long, as reading a large table does, is not for it.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            return JsonSerializer.Deserialize<T>(content, Json.Options)
                 ?? throw new LinkException($"{path} was answered with null.");
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
             throw new LinkException($"{path}: the answer broke off.", null, e);
         }
-        catch (Exception e) when (e is System.Text.Json.JsonException or NotSupportedException or HttpRequestException or IOException)
+        catch (Exception e) when (e is JsonException or NotSupportedException or HttpRequestException or IOException)
         {
             throw new LinkException($"{path}: the answer cannot be read: {e.Message}", null, e);
         }
