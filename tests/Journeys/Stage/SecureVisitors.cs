@@ -87,7 +87,8 @@ public sealed class SecureVisitors : IAsyncDisposable
                 await socket.ConnectAsync(IPAddress.Loopback, port, cancellation);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-        }) { Timeout = Eventually.Limit };
+        })
+        { Timeout = Eventually.Limit };
     }
 
     private async Task VisitAsync(Version version)
