@@ -179,8 +179,12 @@ internal sealed class NodeBench : IArtifactSource, ISecretSource, IAsyncDisposab
         var groups = ControlGroups.Find(Options.ControlGroups, await File.ReadAllTextAsync("/proc/self/cgroup"));
         foreach (var id in _seen)
         {
-            await RunningProcess.KillAllAsync(id, 0, groups, TimeProvider.System, CancellationToken.None);
-            await Eventually.TrueAsync(() => groups.Remove(id), "the control group goes away");
+            // One that was spawned a moment ago carries no marker yet and is in no group: it is looked for again.
+            await Eventually.TrueAsync(async () =>
+            {
+                await RunningProcess.KillAllAsync(id, 0, groups, TimeProvider.System, CancellationToken.None);
+                return groups.Remove(id);
+            }, "the control group goes away");
         }
         _folder.Dispose();
     }
