@@ -6,6 +6,7 @@ using System.Text;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Xunit;
 using static Groundcrew.Edge.Tests.Tables;
 
@@ -178,6 +179,47 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
         Assert.Equal(0, await body.ReadAsync(word, Stop));
         Assert.Equal(["0"], answer.TrailingHeaders.GetValues("grpc-status"));
         Assert.Equal(["well"], answer.TrailingHeaders.GetValues("grpc-message"));
+    }
+
+    /// <summary>What shows that the time has passed is an upload of another kind, begun later, that is cut for being as slow.</summary>
+    [Fact]
+    public async Task A_call_may_be_silent_for_longer_than_an_upload()
+    {
+        await using var instance = await Instance.StartAsync(async c =>
+        {
+            c.Features.Get<IHttpMinRequestBodyDataRateFeature>()!.MinDataRate = null;
+            c.Response.ContentType = c.Request.ContentType;
+            await c.Response.WriteAsync("all is ", c.RequestAborted);
+            await c.Response.Body.FlushAsync(c.RequestAborted);
+            await c.Request.Body.CopyToAsync(c.Response.Body, c.RequestAborted);
+        }, protocols: HttpProtocols.Http2);
+        await using var edge = await EdgeAsync(instance, HttpProtocols.Http2, (instance, TargetProtocol.Http2));
+        var (speak, never) = (new TaskCompletionSource(), new TaskCompletionSource());
+        using var request = CallOf(edge, new SaidContent(async stream =>
+        {
+            await stream.FlushAsync(Stop);
+            await speak.Task;
+            await stream.WriteAsync("well"u8.ToArray(), Stop);
+        }));
+        request.Content!.Headers.ContentType = new("application/grpc");
+        using var answer = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        using var upload = CallOf(edge, new SaidContent(async stream =>
+        {
+            await stream.FlushAsync(Stop);
+            await never.Task.WaitAsync(Stop);
+        }));
+        upload.Content!.Headers.ContentType = new("text/plain");
+        // On a connection of its own, which ends with it.
+        using var uploader = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            using var cut = await uploader.SendAsync(upload, Stop);
+            Assert.NotEqual(HttpStatusCode.OK, cut.StatusCode);
+            throw new HttpRequestException("It was cut with an answer.");
+        });
+        never.SetResult();
+        speak.SetResult();
+        Assert.Equal("all is well", await answer.Content.ReadAsStringAsync(Stop));
     }
 
     [Fact]

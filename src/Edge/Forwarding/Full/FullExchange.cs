@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
@@ -111,6 +112,10 @@ internal sealed partial class FullExchange : Exchange
         // A body whose length is not said beforehand is cut off where the limit is.
         if (Route!.Policy.MaxBodyBytes is { } most && _context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = most;
+        // A call of gRPC may be silent for long while both sides are well: it ends by the limit on idleness.
+        if (_context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true
+            && _context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
         // A length, even of nothing, is what keeps the handler from sending it again by itself.
         if (BodyLength == 0 && !IsHarmlessTwice)
             _context.Request.Headers.ContentLength = 0;
