@@ -70,8 +70,7 @@ public sealed class Routes(Store store, Nodes nodes, Instances instances, Link l
     public string HostOf(string label) => $"{label}.{options.BaseDomain}";
 
     /// <summary>Whether a host is the platform's base domain or lies below it.</summary>
-    public bool IsOurs(string host) =>
-        host == options.BaseDomain || host.EndsWith("." + options.BaseDomain, StringComparison.Ordinal);
+    public bool IsOurs(string host) => DnsNames.IsBelow(host, options.BaseDomain);
 
     /// <summary>
     /// Computes the table from what the transaction sees and, when it differs, gives it to every edge as the next

@@ -263,23 +263,10 @@ public sealed partial class EdgeTable
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            var aside = e is InvalidDataException ? SetAside() : "It was left where it is.";
+            var aside = e is InvalidDataException ? StateFile.SetAside(_file) : "It was left where it is.";
             signals.Raise(new Signal("edge-table-unreadable", _file,
                 $"The last route table '{_file}' cannot be used: {e.Message}. {aside} The edge serves nothing until the control plane sends a table.",
                 SignalUrgency.Urgent, _clock.GetUtcNow()));
-        }
-    }
-
-    private string SetAside()
-    {
-        try
-        {
-            File.Move(_file, _file + ".bad", overwrite: true);
-            return $"It was set aside as '{_file}.bad'.";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return $"It could not be set aside: {e.Message}.";
         }
     }
 

@@ -1,6 +1,8 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Groundcrew.Contract;
+using Groundcrew.Edge;
+using Groundcrew.Edge.Acme;
 using Groundcrew.Edge.Tests;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
@@ -129,7 +131,11 @@ public sealed class RealAuthorityTests(Pebble pebble) : IClassFixture<Pebble>
     public async Task A_custom_domain_gets_its_certificate_and_a_new_one_when_asked(string challenge)
     {
         await using var town = await Town.BuildAsync();
-        await using var edge = await TableEdge.StartAsync(pebble.HttpPort, pebble.TlsPort, () => town.Nodes.Table.Current!);
+        // An edge's ports, which show what its table holds at that moment.
+        ChallengeAnswer? Shown(Func<ChallengeAnswer, bool> isIt) => town.Nodes.Table.Current!.Challenges.FirstOrDefault(isIt);
+        await using var ports = await ChallengePorts.StartAsync(
+            pebble, (at, path) => Shown(c => c.Host == at && AcmeChallenge.HttpPrefix + c.Token == path)?.Answer,
+            name => Shown(c => c.Host == name) is { } c ? TlsAlpnChallenge.Certificate(c.Host, c.Answer, TimeProvider.System) : null);
         var host = $"{challenge}.acme.test";
         (await town.Host.PostAsync("/api/v1/projects/acme/web/domains", $$"""{"host":"{{host}}"}""")).Ok(201);
         var wanted = JsonSerializer.Serialize(new { kind = "acme", directory = pebble.Directory, contacts = new[] { "ops@example.org" }, termsAgreed = true, challenge, roots = pebble.Roots });

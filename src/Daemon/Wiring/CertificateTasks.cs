@@ -126,14 +126,7 @@ internal sealed class CertificateTasks(EdgeCertificates certificates, ICertifica
     /// <summary>False when the edge refuses the set.</summary>
     private bool Take(Wanted wanted, IReadOnlyDictionary<Guid, KeyedCertificate> fetched)
     {
-        var problem = certificates.Apply(wanted.Set, fetched) switch
-        {
-            ApplyOutcome.Applied or ApplyOutcome.SameAlready or ApplyOutcome.NotKept => null,
-            ApplyOutcome.RefusedOlder older => $"it serves the newer generation {older.Current}",
-            ApplyOutcome.RefusedOtherPlatform => "it belongs to another platform: remove its folder to give it to this one",
-            ApplyOutcome.RefusedProblems refused => string.Join("; ", refused.Problems),
-            _ => throw new InvalidOperationException("A set is applied or refused in one of six ways."),
-        };
+        var problem = EdgeTasks.RefusalOf(certificates.Apply(wanted.Set, fetched));
         Volatile.Write(ref _attempted, wanted.Generation);
         if (_refusal != problem)
         {

@@ -42,13 +42,16 @@ internal sealed class EdgeTasks(EdgeTable table, ILogger<EdgeTasks> log) : INode
         }
     }
 
-    private static string? Problem(ApplyOutcome outcome) => outcome switch
+    private static string? Problem(ApplyOutcome outcome) =>
+        outcome is ApplyOutcome.NotKept kept ? $"it could not be kept on disk ({kept.Reason}); the table before serves on" : RefusalOf(outcome);
+
+    /// <summary>Why an edge refuses what it was given; null when it does not.</summary>
+    internal static string? RefusalOf(ApplyOutcome outcome) => outcome switch
     {
-        ApplyOutcome.Applied or ApplyOutcome.SameAlready => null,
+        ApplyOutcome.Applied or ApplyOutcome.SameAlready or ApplyOutcome.NotKept => null,
         ApplyOutcome.RefusedOlder older => $"it serves the newer generation {older.Current}",
         ApplyOutcome.RefusedOtherPlatform => "it belongs to another platform: remove its folder to give it to this one",
         ApplyOutcome.RefusedProblems refused => string.Join("; ", refused.Problems),
-        ApplyOutcome.NotKept kept => $"it could not be kept on disk ({kept.Reason}); the table before serves on",
-        _ => throw new InvalidOperationException("A table is applied or refused in one of six ways."),
+        _ => throw new InvalidOperationException("What an edge is given is applied or refused in one of six ways."),
     };
 }

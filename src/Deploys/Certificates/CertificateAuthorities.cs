@@ -64,7 +64,7 @@ public sealed class CertificateAuthorities(Store store, SealedBox box, DeploysOp
             return new AuthoritySetting(
                 row.Kind, row.Directory, JsonSerializer.Deserialize<IReadOnlyList<string>>(row.Contacts, Json.Options)!, row.TermsAgreed, row.Challenge, row.Roots,
                 row.ExternalKeyId, row.SetAt, row.Actor);
-        var kind = CertificatePlan.IsBelow(options.BaseDomain, "localhost") ? AuthorityKind.Development : AuthorityKind.None;
+        var kind = DnsNames.IsOfThisMachine(options.BaseDomain) ? AuthorityKind.Development : AuthorityKind.None;
         return new AuthoritySetting(kind, null, [], false, AcmeChallengeKind.Http01, null, null, null, null);
     }
 

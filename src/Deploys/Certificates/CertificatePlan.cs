@@ -1,3 +1,4 @@
+using Groundcrew.Edge;
 using Groundcrew.Edge.Acme;
 
 namespace Groundcrew.Deploys;
@@ -28,8 +29,6 @@ internal sealed record HostRenewal(RenewalState State, double Chance, string? Pr
 /// <summary>Which hosts need which certificates, and when: pure.</summary>
 internal static class CertificatePlan
 {
-    private const string Localhost = "localhost";
-
     /// <summary>Before the end of an imported certificate people are told so long; they need weeks (ZZ-33, T-74).</summary>
     public static readonly TimeSpan TellBefore = TimeSpan.FromDays(30);
 
@@ -82,10 +81,8 @@ internal static class CertificatePlan
     private static CertificateSource? MakerOf(string host, bool isLabel, AuthorityKind kind, string baseDomain) => kind switch
     {
         AuthorityKind.None => null,
-        _ when IsBelow(host, Localhost) => CertificateSource.Development,
-        AuthorityKind.Development => IsBelow(host, baseDomain) ? CertificateSource.Development : null,
+        _ when DnsNames.IsOfThisMachine(host) => CertificateSource.Development,
+        AuthorityKind.Development => DnsNames.IsBelow(host, baseDomain) ? CertificateSource.Development : null,
         _ => isLabel ? null : CertificateSource.Acme,
     };
-
-    public static bool IsBelow(string host, string domain) => host == domain || host.EndsWith("." + domain, StringComparison.Ordinal);
 }

@@ -135,7 +135,9 @@ public sealed class Certificates(
     {
         // One of a public authority is better than ours; ours never takes the place of one of theirs.
         await db.Set<CertificateRow>().Where(c => c.Host == host && (c.Source == source || source == CertificateSource.Acme)).ExecuteDeleteAsync(cancellation);
-        Add(db, new StoredCertificate(Ids.New(clock), source, host, authority, InfoOf(made.Chain), clock.StoreNow(), "platform"), made.Chain, made.Key);
+        var info = made.Info();
+        info = info with { Names = [.. info.Names.Select(n => n.ToLowerInvariant())] };
+        Add(db, new StoredCertificate(Ids.New(clock), source, host, authority, info, clock.StoreNow(), "platform"), made.Chain, made.Key);
     }
 
     /// <summary>What renewal goes by for a host, made when it is not there; tracked.</summary>
@@ -180,16 +182,6 @@ public sealed class Certificates(
     {
         await Sets.PublishAsync(db, cancellation);
         db.AfterCommit(routes.Changed.Set);
-    }
-
-    /// <summary>What was made needs no judging.</summary>
-    private static CertificateInfo InfoOf(string chain)
-    {
-        using var certificate = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem(chain);
-        var names = certificate.Extensions.OfType<System.Security.Cryptography.X509Certificates.X509SubjectAlternativeNameExtension>().SelectMany(n => n.EnumerateDnsNames());
-        return new CertificateInfo(
-            [.. names.Select(n => n.ToLowerInvariant())], certificate.Subject, certificate.Issuer, certificate.SerialNumber, new DateTimeOffset(certificate.NotBefore).ToUniversalTime(),
-            new DateTimeOffset(certificate.NotAfter).ToUniversalTime(), Convert.ToHexStringLower(SHA256.HashData(certificate.RawData)));
     }
 
     /// <summary>The certificates alone: people's files hold remarks between them.</summary>

@@ -55,7 +55,7 @@ internal sealed class CertificatesLoop(
         var foreign = await certificates.Sets.ForeignAsync(cancellation);
         await store.WriteAsync((db, cancel) => certificates.Sets.PublishAsync(db, cancel, foreign), cancellation);
         var book = await certificates.BookAsync(cancellation);
-        await watch.LookAsync(book, await certificates.ListAsync(cancellation), cancellation);
+        await watch.LookAsync(book, cancellation);
         if (running.Count >= MostOrders || making.IsHeld || !await HasEdgeAsync(cancellation))
             return 0;
         var due = book.Due(CertificateSource.Acme).Where(w => !running.ContainsKey(w.Host)).Take(MostOrders - running.Count).ToList();

@@ -35,8 +35,10 @@ internal sealed class ExpiryWatch(Store store, ISignals signals, MetricRegistry 
     private HashSet<string> _shown = [];
 
     /// <summary>Looks at all of them once.</summary>
-    public async Task LookAsync(CertificateBook book, IReadOnlyList<CertificateEntry> entries, CancellationToken cancellation)
+    public async Task LookAsync(CertificateBook book, CancellationToken cancellation)
     {
+        // How many edges serve them is not asked.
+        var entries = CertificateEntries.Of(book, serving: 0, edges: 0);
         Measure(entries);
         var levels = entries.Select(e => (Entry: e, Level: LevelOf(book, e))).Where(l => l.Level is not null).ToDictionary(l => l.Entry.Key, l => (l.Entry, Level: l.Level!.Value), StringComparer.Ordinal);
         var told = await store.ReadAsync((db, cancel) => db.Set<CertificateWarningRow>().ToDictionaryAsync(w => w.Subject, StringComparer.Ordinal, cancel), cancellation);

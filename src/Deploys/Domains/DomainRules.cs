@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Groundcrew.Bedrock;
+using Groundcrew.Edge;
 
 namespace Groundcrew.Deploys;
 
@@ -62,7 +63,7 @@ internal sealed partial class DomainRules(string edgeName, string baseDomain)
     public string EdgeName => edgeName;
 
     /// <summary>Whether nobody's traffic comes here by DNS, so that there is nothing to prove (RFC 6761, section 6.3).</summary>
-    public bool IsDevelopment => baseDomain == "localhost" || baseDomain.EndsWith(".localhost", StringComparison.Ordinal);
+    public bool IsDevelopment => DnsNames.IsOfThisMachine(baseDomain);
 
     /// <summary>The name of the TXT record that proves a claim of a host.</summary>
     public static string ProofName(string host) => $"_groundcrew.{host}";
@@ -99,7 +100,7 @@ internal sealed partial class DomainRules(string edgeName, string baseDomain)
     /// </summary>
     public DomainProof? WayHere(Claimant claimant, DomainSight sight)
     {
-        var first = sight.Trail.Aliases.FirstOrDefault(a => a == edgeName || IsOurs(a));
+        var first = sight.Trail.Aliases.FirstOrDefault(IsOurs);
         if (first is not null)
             return first == edgeName || first == claimant.OwnHost ? DomainProof.Cname : null;
         return sight.Trail.Addresses.Count > 0 && sight.Trail.Addresses.All(sight.EdgeAddresses.Contains) ? DomainProof.Address : null;
@@ -226,8 +227,7 @@ internal sealed partial class DomainRules(string edgeName, string baseDomain)
         };
     }
 
-    private bool IsOurs(string host) =>
-        host == edgeName || host == baseDomain || host.EndsWith("." + baseDomain, StringComparison.Ordinal);
+    private bool IsOurs(string host) => host == edgeName || DnsNames.IsBelow(host, baseDomain);
 
     private static int Strength(DomainProof? proof) => proof switch
     {

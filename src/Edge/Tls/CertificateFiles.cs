@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Groundcrew.Bedrock;
 
@@ -37,8 +36,7 @@ internal sealed class CertificateFiles(string stateFolder, DurableFiles files)
     public static byte[] Encode(KeptCertificates kept)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(kept, Json.Options);
-        var head = Encoding.UTF8.GetBytes($$"""{"version":{{Version}},"sha256":"{{Convert.ToHexStringLower(SHA256.HashData(body))}}","certificates":""");
-        return [.. head, .. body, (byte)'}', (byte)'\n'];
+        return StateFile.Encode(Version, "certificates", body, StateFile.DigestOf(body));
     }
 
     /// <summary>Writes the set, when it is not there already.</summary>
@@ -107,42 +105,10 @@ internal sealed class CertificateFiles(string stateFolder, DurableFiles files)
             files.Delete(file);
     }
 
-    /// <summary>Renames a file, so that it is there to be looked at and not in the way; returns words about it.</summary>
-    public static string SetAside(string file)
-    {
-        try
-        {
-            File.Move(file, file + ".bad", overwrite: true);
-            return $"It was set aside as '{file}.bad'.";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return $"It could not be set aside: {e.Message}.";
-        }
-    }
-
-    private static KeptCertificates Decode(byte[] content)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(content);
-            var root = document.RootElement;
-            var version = root.GetProperty("version").GetInt32();
-            if (version != Version)
-                throw new InvalidDataException($"it has version {version}; this program reads version {Version}");
-            var body = root.GetProperty("certificates");
-            if (root.GetProperty("sha256").GetString() != Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.GetRawText()))))
-                throw new InvalidDataException("its content does not have the digest that it names");
-            var kept = body.Deserialize<KeptCertificates>(Json.Options);
-            return kept is { Set: { } set, StandIns: not null } && CertificateSetJudge.Judge(set).Count == 0
-                ? kept
-                : throw new InvalidDataException("it holds no good set");
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new InvalidDataException($"it is not a whole set of certificates ({e.Message})", e);
-        }
-    }
+    private static KeptCertificates Decode(byte[] content) => StateFile.Decode(content, Version, "certificates", "a whole set of certificates", (body, _, _) =>
+        body.Deserialize<KeptCertificates>(Json.Options) is { Set: { } set, StandIns: not null } kept && CertificateSetJudge.Judge(set).Count == 0
+            ? kept
+            : throw new InvalidDataException("it holds no good set"));
 
     private static string Context(Guid id) => $"edge-certificate:{id}";
 
@@ -157,7 +123,7 @@ internal sealed class CertificateFiles(string stateFolder, DurableFiles files)
         }
         catch (InvalidDataException)
         {
-            SetAside(_keyFile);
+            StateFile.SetAside(_keyFile);
             _box = SealedBox.Open(_keyFile, files);
         }
         return _box;

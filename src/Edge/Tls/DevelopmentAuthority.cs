@@ -92,12 +92,9 @@ public sealed class DevelopmentAuthority
     {
         if (!DnsNames.IsName(name))
             problems.Add("bad-host", path, $"'{name}' is not a host name.", "Use labels of a-z, 0-9 and '-', joined by dots, in lower case.");
-        else if (!IsBelow(name, Localhost) && !IsBelow(name, _domain))
+        else if (!DnsNames.IsOfThisMachine(name) && !DnsNames.IsBelow(name, _domain))
             problems.Add("outside-development", path, $"'{name}' is not below {_domain}.", "Import a certificate for it, or let a public authority issue one.");
     }
-
-    private static bool IsBelow(string name, string domain) =>
-        name == domain || name.EndsWith("." + domain, StringComparison.Ordinal);
 
     private KeyedCertificate IssueFor(IReadOnlyList<string> names)
     {
@@ -185,6 +182,12 @@ public static class DnsNames
         return labels.All(l => l.Length is > 0 and <= LongestLabel && l[0] != '-' && l[^1] != '-'
             && l.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_'));
     }
+
+    /// <summary>Whether a host is a domain or lies below it; both in lower case.</summary>
+    public static bool IsBelow(string host, string domain) => host == domain || host.EndsWith("." + domain, StringComparison.Ordinal);
+
+    /// <summary>Whether a host is <c>localhost</c> or lies below it, and so never leaves the machine (RFC 6761, section 6.3).</summary>
+    public static bool IsOfThisMachine(string host) => IsBelow(host, "localhost");
 
     /// <summary>Whether a certificate's name covers a host, an asterisk standing for one whole label (RFC 9525, 6.3).</summary>
     public static bool Covers(string held, string asked)

@@ -188,7 +188,7 @@ public sealed class EdgeCertificates
         }
         catch (InvalidDataException e)
         {
-            bad.Add($"'{_files.SetFile}' cannot be used: {e.Message}. {CertificateFiles.SetAside(_files.SetFile)}");
+            bad.Add($"'{_files.SetFile}' cannot be used: {e.Message}. {StateFile.SetAside(_files.SetFile)}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -215,7 +215,7 @@ public sealed class EdgeCertificates
             }
             catch (InvalidDataException e)
             {
-                bad.Add($"'{_files.FileOf(id)}' cannot be used: {e.Message}. {CertificateFiles.SetAside(_files.FileOf(id))}");
+                bad.Add($"'{_files.FileOf(id)}' cannot be used: {e.Message}. {StateFile.SetAside(_files.FileOf(id))}");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

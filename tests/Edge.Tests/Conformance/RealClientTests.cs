@@ -225,8 +225,6 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
     [Fact]
     public async Task Python_speaks_over_a_web_socket()
     {
-        if (!Directory.Exists("/usr/lib/python3/dist-packages/websockets"))
-            Assert.Skip("python3-websockets is not here.");
         await using var instance = await Instance.StartAsync(async c =>
         {
             using var socket = await c.WebSockets.AcceptWebSocketAsync(c.WebSockets.WebSocketRequestedProtocols.FirstOrDefault());
@@ -291,8 +289,6 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
 
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {
-        if (!File.Exists(program) && !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, program))))
-            Assert.Skip($"{program} is not here.");
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         var error = process.StandardError.ReadToEndAsync(Stop);
         var said = await process.StandardOutput.ReadToEndAsync(Stop);

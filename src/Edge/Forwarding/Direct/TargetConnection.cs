@@ -23,9 +23,6 @@ internal sealed class TargetConnection : IDisposable
     /// <summary>When it was given back, as a timestamp.</summary>
     public long IdleSince { get; set; }
 
-    /// <summary>Whether it carried a request before.</summary>
-    public bool IsUsed { get; set; }
-
     /// <summary>Received and not used yet.</summary>
     public ReadOnlyMemory<byte> Received => _buffer.AsMemory(_start, _end - _start);
 

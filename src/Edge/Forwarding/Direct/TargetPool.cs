@@ -31,7 +31,7 @@ internal sealed class TargetPool
     public void Give(TargetConnection connection, long now)
     {
         connection.Rest();
-        (connection.IdleSince, connection.IsUsed) = (now, true);
+        connection.IdleSince = now;
         for (var i = 0; i < Most && Volatile.Read(ref _closed) == 0; i++)
         {
             if (Volatile.Read(ref _resting[i]) is not null || Interlocked.CompareExchange(ref _resting[i], connection, null) is not null)
