@@ -1,0 +1,29 @@
+namespace Groundcrew.PromQL;
+
+/// <summary>
+/// Remarks on a result that is nevertheless right as defined: warnings (something is probably wrong with the data) and infos
+/// (something is probably wrong with the query). Each text once. Not thread-safe.
+/// </summary>
+public sealed class Annotations
+{
+    private readonly List<(string Text, TextSpan? Span)> _warnings = [];
+    private readonly List<(string Text, TextSpan? Span)> _infos = [];
+
+    /// <summary>The warnings, without positions, in the order they came up: <c>PromQL warning: …</c>.</summary>
+    public IReadOnlyList<(string Text, TextSpan? Span)> Warnings => _warnings;
+
+    /// <summary>The infos: <c>PromQL info: …</c>.</summary>
+    public IReadOnlyList<(string Text, TextSpan? Span)> Infos => _infos;
+
+    /// <summary>Adds <c>PromQL warning: text</c> unless it is there for that place.</summary>
+    public void Warn(string text, TextSpan? span) => Add(_warnings, "PromQL warning: " + text, span);
+
+    /// <summary>Adds <c>PromQL info: text</c> unless it is there for that place.</summary>
+    public void Info(string text, TextSpan? span) => Add(_infos, "PromQL info: " + text, span);
+
+    private static void Add(List<(string Text, TextSpan? Span)> to, string text, TextSpan? span)
+    {
+        if (!to.Contains((text, span)))
+            to.Add((text, span));
+    }
+}
