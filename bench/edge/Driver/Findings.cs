@@ -3,9 +3,8 @@ using Groundcrew.Bench.Deploy;
 namespace Groundcrew.Bench.Edge;
 
 /// <summary>What was found of one figure: samples by side and measure, words where a side was not measured, and errors.</summary>
-internal sealed class Findings(string figure)
+internal sealed class Findings(string figure, string ours, params string[] peers)
 {
-    private static readonly string[] Peers = ["nginx", "haproxy"];
     private readonly List<string> _sides = [];
     private readonly List<string> _measures = [];
     private readonly Dictionary<(string Side, string Measure), List<double>> _samples = [];
@@ -39,18 +38,18 @@ internal sealed class Findings(string figure)
     public Dictionary<string, object> Report() => new(StringComparer.Ordinal)
     {
         ["sides"] = _sides.ToDictionary(s => s, MeasuresOf, StringComparer.Ordinal),
-        ["ratios"] = _measures.Where(m => Median(Ours.SideName, m) is not null).ToDictionary(m => m, RatiosOf, StringComparer.Ordinal),
+        ["ratios"] = _measures.Where(m => Median(ours, m) is not null).ToDictionary(m => m, RatiosOf, StringComparer.Ordinal),
         ["notes"] = _notes,
         ["errors"] = _errors,
     };
 
     public async Task PrintAsync(TextWriter to)
     {
-        await to.WriteLineAsync($"{figure,-34}{string.Concat(_sides.Select(s => $"{s,12}"))}{string.Concat(Peers.Select(p => $"{"/ " + p,11}"))}");
+        await to.WriteLineAsync($"{figure,-34}{string.Concat(_sides.Select(s => $"{s,12}"))}{string.Concat(peers.Select(p => $"{"/ " + p,11}"))}");
         foreach (var measure in _measures)
         {
             var medians = string.Concat(_sides.Select(s => $"{(Median(s, measure) is { } m ? Short(m) : "-"),12}"));
-            var ratios = string.Concat(Peers.Select(p => $"{(Ratio(measure, p) is { } r ? $"{r:0.00}" : ""),11}"));
+            var ratios = string.Concat(peers.Select(p => $"{(Ratio(measure, p) is { } r ? $"{r:0.00}" : ""),11}"));
             await to.WriteLineAsync($"  {measure,-32}{medians}{ratios}".TrimEnd());
         }
         foreach (var note in _notes)
@@ -63,14 +62,14 @@ internal sealed class Findings(string figure)
         _samples.TryGetValue((side, measure), out var samples) ? Judgement.Median(samples) : null;
 
     private double? Ratio(string measure, string peer) =>
-        Median(Ours.SideName, measure) is { } ours && Median(peer, measure) is { } theirs && theirs > 0 ? ours / theirs : null;
+        Median(ours, measure) is { } mine && Median(peer, measure) is { } theirs && theirs > 0 ? mine / theirs : null;
 
     private Dictionary<string, object> MeasuresOf(string side) => _measures.Where(m => Median(side, m) is not null).ToDictionary(
         m => m,
         object (m) => new { median = Judgement.Round(Median(side, m)!.Value), runs = _samples[(side, m)].ConvertAll(Judgement.Round) },
         StringComparer.Ordinal);
 
-    private Dictionary<string, double> RatiosOf(string measure) => Peers.Where(p => Ratio(measure, p) is not null)
+    private Dictionary<string, double> RatiosOf(string measure) => peers.Where(p => Ratio(measure, p) is not null)
         .ToDictionary(p => p, p => Math.Round(Ratio(measure, p)!.Value, 3), StringComparer.Ordinal);
 
     private static string Short(double value) => value switch

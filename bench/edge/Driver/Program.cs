@@ -38,7 +38,7 @@ try
     results["versions"] = await stage.VersionsAsync();
     foreach (var name in Options.AllFigures.Where(options.Wants))
     {
-        var findings = new Findings(name);
+        var findings = new Findings(name, Ours.SideName, "nginx", "haproxy");
         await Console.Error.WriteLineAsync($"{name}…");
         try
         {
