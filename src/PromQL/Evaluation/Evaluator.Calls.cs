@@ -10,7 +10,8 @@ internal sealed partial class Evaluator
             return TimesOf(selector, steps);
         if (name == "info")
             return EnrichWithInfo(call, steps);
-        return FunctionTable.Find(name) switch
+        // Where nothing is present, something is absent: the same windows, turned around at the end.
+        return FunctionTable.Find(name == "absent_over_time" ? "present_over_time" : name) switch
         {
             RangeFunction range => InvokeOnRange(call, range, steps),
             ElementFunction element => InvokeOnElements(call, element, steps),

@@ -9,7 +9,7 @@ internal sealed partial class Evaluator
     private StepMatrix InvokeOnRange(Call call, RangeFunction function, Steps steps)
     {
         var (range, scalars) = Arguments(call, steps);
-        var name = function.Signature.Name;
+        var name = call.Function.Name;
         var sliding = new Sliding(function, new CallSite(call, context), scalars, steps);
         var all = new List<StepSeries>();
         if (range is MatrixSelector matrix)

@@ -25,7 +25,7 @@ internal sealed class RealPrometheus : IAsyncDisposable
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
         foreach (var word in (string[])["-c", "exec prometheus \"$@\" </dev/null >\"$0\" 2>&1", Path.Combine(folder, "prometheus.log"),
             "--config.file=" + config, "--storage.tsdb.path=" + Path.Combine(folder, "data"), $"--web.listen-address=127.0.0.1:{port}",
-            "--web.enable-remote-write-receiver", "--storage.tsdb.no-lockfile", "--query.max-concurrency=4"])
+            "--web.enable-remote-write-receiver"])
             start.ArgumentList.Add(word);
         var real = new RealPrometheus(Process.Start(start)!, port);
         try
