@@ -190,26 +190,7 @@ internal sealed partial class Evaluator
             values[step] = found[step] ? Absent.Value : 1;
         if (!StepColumns.Any(values))
             return new(steps, []);
-        return new(steps, [new(LabelsOfAbsent(range), values)]);
-    }
-
-    // Of labels that are asked for more than once, Prometheus takes none.
-    private static Labels LabelsOfAbsent(Expr range)
-    {
-        if (range is not MatrixSelector { Selector: var selector })
-            return Labels.Empty;
-        var builder = new LabelsBuilder();
-        var seen = new HashSet<string>();
-        foreach (var matcher in selector.Matchers)
-        {
-            if (matcher.Name == Labels.MetricName)
-                continue;
-            if (matcher.Kind == MatchKind.Equal && seen.Add(matcher.Name))
-                builder.Set(matcher.Name, matcher.Value);
-            else
-                builder.Remove(matcher.Name);
-        }
-        return builder.ToLabels();
+        return new(steps, [new(AbsentFunction.DemandedLabels(range), values)]);
     }
 
     /// <summary>What stays the same for all series of one call.</summary>
