@@ -112,7 +112,7 @@ internal sealed class VectorMatch
                 var into = group.One.Count == 1 ? many : new StepSeries(labels, _steps);
                 Calculate(many, one, into, marks);
                 into.Labels = labels;
-                into.DropName = _binary.ReturnBool;
+                into.DropName = many.DropName || _binary.ReturnBool;
                 result.Add(into);
             }
         }
