@@ -9,7 +9,7 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
     private readonly string _sign = FloatOperators.Sign(binary.Op);
 
     /// <summary>
-    /// The operator at one step; false when the two do not fit. What is put is nothing when a comparison does not hold.
+    /// The operator at one step; false when nothing is put, because the two do not fit or a comparison does not hold.
     /// </summary>
     public bool Apply(StepSeries left, StepSeries right, int step, StepSeries to)
     {
@@ -33,7 +33,7 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
             Put(r, rh, step, to);
         else
             Put(cell.Value, cell.Histogram, step, to);
-        return fits;
+        return fits && (cell.IsSet || binary.ReturnBool);
     }
 
     private static void Put(double value, FloatHistogram? histogram, int step, StepSeries to)

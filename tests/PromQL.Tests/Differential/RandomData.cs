@@ -46,7 +46,7 @@ internal static class RandomData
             2 => double.NegativeInfinity,
             3 => 0,
             4 => -0.0,
-            5 => 1e300,
+            5 => 1e100,
             _ => random.Next(-3, 4),
         }));
 

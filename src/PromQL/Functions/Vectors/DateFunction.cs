@@ -18,10 +18,22 @@ internal readonly record struct CalendarMoment(long Year, int Month, int Day, lo
     /// <summary>How many days the month has.</summary>
     public int DaysInMonth => (int)((Month == 12 ? NumberOf(Year + 1, 1, 1) : NumberOf(Year, Month + 1, 1)) - NumberOf(Year, Month, 1));
 
+    /// <summary>
+    /// The moment so many seconds after 1970. What is no number or beyond a 64-bit count of seconds is one second after the
+    /// last one that can be counted: there Prometheus lands, too.
+    /// </summary>
+    public static CalendarMoment Of(double seconds) =>
+        seconds is >= -9_223_372_028_715_321_600d and < 9_223_372_036_854_775_808d ? Of((long)seconds) : OfDays(106_751_991_167_300, 55_808);
+
     /// <summary>The moment so many seconds after 1970.</summary>
     public static CalendarMoment Of(long seconds)
     {
         var (days, second) = Divide(seconds, 86_400);
+        return OfDays(days, second);
+    }
+
+    private static CalendarMoment OfDays(long days, long second)
+    {
         // Years that begin in March have their leap day at the end, so that months follow one formula.
         var (era, dayOfEra) = Divide(days + 719_468, DaysIn400Years);
         var yearOfEra = (dayOfEra - (dayOfEra / 1460) + (dayOfEra / 36_524) - (dayOfEra / 146_096)) / 365;
@@ -63,7 +75,7 @@ internal sealed class DateFunction(FunctionSignature signature, Func<CalendarMom
         {
             foreach (ref var value in series.Values.AsSpan())
                 if (!Absent.Is(value))
-                    value = part(CalendarMoment.Of((long)value));
+                    value = part(CalendarMoment.Of(value));
             result.AddFloats(series.Labels, series.Values, site.Context);
         }
         return new(steps, result);
