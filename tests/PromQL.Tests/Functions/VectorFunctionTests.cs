@@ -28,7 +28,7 @@ public sealed class VectorFunctionTests
     [InlineData("sgn(v)", "{a=\"1\"} -1; {a=\"10\"} NaN; {a=\"2\"} 1")]
     [InlineData("exp(one)", "{} 1096.633158428")]
     [InlineData("ln(one)", "{} 1.945910149")]
-    [InlineData("ln(vector(0))", "{} -∞")]
+    [InlineData("ln(vector(0))", "{} -Infinity")]
     [InlineData("ln(vector(-1))", "{} NaN")]
     [InlineData("log2(vector(8))", "{} 3")]
     [InlineData("log10(vector(1000))", "{} 3")]
@@ -38,7 +38,7 @@ public sealed class VectorFunctionTests
     [InlineData("rad(vector(180)) - pi()", "{} 0")]
     [InlineData("sin(vector(pi()/2))", "{} 1")]
     [InlineData("acosh(vector(0))", "{} NaN")]
-    [InlineData("atanh(vector(1))", "{} ∞")]
+    [InlineData("atanh(vector(1))", "{} Infinity")]
     [InlineData("tanh(vector(0.5))", "{} 0.462117157")]
     [InlineData("abs(h)", "")]
     [InlineData("round(v)", "{a=\"1\"} -2; {a=\"10\"} NaN; {a=\"2\"} 2")]
@@ -143,7 +143,7 @@ public sealed class VectorFunctionTests
     [Fact]
     public void Scalars_may_change_with_each_step()
     {
-        Assert.Equal("{} 7 7.5; ", Data.From(5, 15, 10, "clamp_max(one, 2.5 + time() * 0.5)") + "; ");
+        Assert.Equal("{} 5 8", Data.From(5, 15, 10, "clamp_max(one, 2.5 + time() * 0.5)"));
         Assert.Equal("{} 0 10", Data.From(0, 10, 10, "vector(time())"));
         Assert.Equal("{} 0 10", Data.From(0, 10, 10, "vector(start() + time())"));
         Assert.Equal("{} 20 20", Data.From(0, 10, 10, "vector(range() + step())"));
