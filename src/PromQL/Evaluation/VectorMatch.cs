@@ -133,7 +133,9 @@ internal sealed class VectorMatch
                 into.Remove(step);
                 continue;
             }
-            if (_mixed.Apply(left, right, step, into) && marks is not null)
+            // What a comparison filters out, matches nothing.
+            _mixed.Apply(left, right, step, into);
+            if (marks is not null && into.Has(step))
                 Mark(marks, step);
         }
     }
