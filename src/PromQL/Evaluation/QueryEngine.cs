@@ -57,6 +57,7 @@ public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
         var context = new QueryContext(options, clock, cancellation) { Whole = steps };
         try
         {
+            context.CheckSteps(steps.Start, steps.End, steps.Interval);
             using var reader = source.OpenReader();
             var evaluator = new Evaluator(context, reader, options, steps, expr);
             var value = isRange ? evaluator.RangeValue(expr) : evaluator.InstantValue(expr);
