@@ -87,7 +87,7 @@ internal sealed partial class Evaluator
     private StepMatrix CountValues(Aggregate aggregate, Steps steps)
     {
         var label = (StringLiteral)aggregate.Parameter!;
-        if (label.Value.Length == 0 || label.Value.Contains('\uFFFD', StringComparison.Ordinal) || HasLoneSurrogate(label.Value))
+        if (!GoText.IsLabelName(label.Value))
             throw QueryContext.Failure($"invalid label name {label}");
         var inner = Evaluate(aggregate.Inner, steps);
         var grouped = aggregate.Without ? aggregate : aggregate with { Grouping = [.. aggregate.Grouping, label.Value] };
@@ -98,18 +98,5 @@ internal sealed partial class Evaluator
             count.Add(series);
         }
         return new(steps, [.. count.Result]);
-    }
-
-    private static bool HasLoneSurrogate(string text)
-    {
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (!char.IsSurrogate(text[i]))
-                continue;
-            if (!char.IsSurrogatePair(text, i))
-                return true;
-            i++;
-        }
-        return false;
     }
 }

@@ -135,6 +135,15 @@ internal static class GoText
         return text.ToString();
     }
 
+    /// <summary>Whether a text can be the name of a label: any Unicode, but not nothing, and no lone bytes.</summary>
+    public static bool IsLabelName(string value)
+    {
+        for (var i = 0; i < value.Length; i++)
+            if (char.IsSurrogate(value[i]) && !char.IsSurrogatePair(value, i++))
+                return false;
+        return value.Length > 0;
+    }
+
     private static bool IsLoneByte(string value, int at) =>
         value[at] is >= (char)(LoneByte + 0x80) and <= (char)(LoneByte + 0xFF) && (at == 0 || !char.IsHighSurrogate(value[at - 1]));
 
