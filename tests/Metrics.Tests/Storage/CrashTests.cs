@@ -31,6 +31,8 @@ public sealed class CrashTests
             await child.WaitForExitAsync(TestContext.Current.CancellationToken);
             Check(folder.Path, Acknowledged(folder.Path));
         }
+        Assert.NotEmpty(Directory.GetDirectories(Path.Combine(folder.Path, "store", "blocks")));
+        Assert.NotEmpty(Checkpoint.In(Path.Combine(folder.Path, "store", "log")));
     }
 
     /// <summary>The child: what it committed is written down after the commit, in a file that survives it as the log does.</summary>
