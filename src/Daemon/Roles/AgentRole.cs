@@ -29,7 +29,7 @@ internal static class AgentRole
         link.Register((INodeStreamSource)host);
         link.Start();
 
-        app.MapHealth("agent",
+        app.MapHealth("agent", new NodeMeasures(host, TimeProvider.System).WriteTo,
             new HealthCheck("control plane", _ => Task.FromResult(link.Connected ? null : "the link to the control plane does not stand; instances run on")));
         app.MapGet("/instances", () => Answers.View(host.Snapshot()));
         if (!await RoleHost.TryStartAsync(app, "agent", stop, settings.Platform.AgentPort))
