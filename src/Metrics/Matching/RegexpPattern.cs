@@ -23,6 +23,20 @@ public sealed class RegexpPattern
     /// <summary>A pattern that must match the whole value. Throws <see cref="FormatException"/> with RE2's words.</summary>
     public static RegexpPattern Anchored(string source) => new(source, anchored: true);
 
+    /// <summary>What is wrong with a pattern, in the words of Go's <c>regexp</c>; null when it is good.</summary>
+    public static string? ProblemOf(string source)
+    {
+        try
+        {
+            _ = new RegexpPattern(source, anchored: true);
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return "error parsing regexp: " + e.Message;
+        }
+    }
+
     /// <summary>Whether a text in UTF-8 matches.</summary>
     public bool IsMatch(ReadOnlySpan<byte> utf8) => _regex.IsMatch(Encoding.UTF8.GetString(utf8));
 }

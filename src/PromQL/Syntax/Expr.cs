@@ -84,6 +84,12 @@ public sealed record VectorSelector(string Name, EquatableList<LabelMatcherText>
 
     /// <summary>The conditions ready for use, in the same order.</summary>
     public IReadOnlyList<LabelMatcher> Conditions { get; } = [.. Matchers.Select(m => new LabelMatcher(m.Kind, m.Name, m.Value))];
+
+    /// <summary>Whether the other one is written the same; <see cref="Conditions"/> follow from the matchers.</summary>
+    public bool Equals(VectorSelector? other) => other is not null && Name == other.Name && Offset == other.Offset && At == other.At && Span == other.Span && Matchers.Equals(other.Matchers);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Name, Matchers, Offset, At, Span);
 }
 
 /// <summary>A condition as it was written, comparable by value.</summary>
