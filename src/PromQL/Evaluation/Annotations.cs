@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Groundcrew.PromQL;
 
 /// <summary>
@@ -8,6 +10,7 @@ public sealed class Annotations
 {
     private readonly List<(string Text, TextSpan? Span)> _warnings = [];
     private readonly List<(string Text, TextSpan? Span)> _infos = [];
+    private readonly HashSet<(object About, TextSpan Where)> _noted = new(NotedComparer.Instance);
 
     /// <summary>The warnings, without positions, in the order they came up: <c>PromQL warning: …</c>.</summary>
     public IReadOnlyList<(string Text, TextSpan? Span)> Warnings => _warnings;
@@ -21,9 +24,21 @@ public sealed class Annotations
     /// <summary>Adds <c>PromQL info: text</c> unless it is there for that place.</summary>
     public void Info(string text, TextSpan? span) => Add(_infos, "PromQL info: " + text, span);
 
+    /// <summary>Whether this object was not yet asked about at this place: what is checked once for a series is not said at every step.</summary>
+    internal bool FirstTime(object about, TextSpan where) => _noted.Add((about, where));
+
     private static void Add(List<(string Text, TextSpan? Span)> to, string text, TextSpan? span)
     {
         if (!to.Contains((text, span)))
             to.Add((text, span));
+    }
+
+    private sealed class NotedComparer : IEqualityComparer<(object About, TextSpan Where)>
+    {
+        public static NotedComparer Instance { get; } = new();
+
+        public bool Equals((object About, TextSpan Where) x, (object About, TextSpan Where) y) => ReferenceEquals(x.About, y.About) && x.Where == y.Where;
+
+        public int GetHashCode((object About, TextSpan Where) obj) => HashCode.Combine(RuntimeHelpers.GetHashCode(obj.About), obj.Where);
     }
 }

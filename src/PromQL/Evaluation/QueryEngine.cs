@@ -1,4 +1,5 @@
 using Groundcrew.Metrics;
+using Groundcrew.PromQL.Evaluation;
 
 namespace Groundcrew.PromQL;
 
@@ -30,8 +31,46 @@ public sealed record EngineOptions
 public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
 {
     /// <summary>Evaluates at one moment (milliseconds since 1970).</summary>
-    public QueryResult Instant(IMetricSource source, string query, long time, CancellationToken cancellation = default) => throw new NotSupportedException($"Comes with its branch: {options}, {clock}.");
+    public QueryResult Instant(IMetricSource source, string query, long time, CancellationToken cancellation = default) =>
+        Parsed(query, expr => Run(source, expr, new Steps(time, time, 0), isRange: false, cancellation));
 
     /// <summary>Evaluates at each step from <paramref name="start"/> to <paramref name="end"/>, both included (milliseconds).</summary>
-    public QueryResult Range(IMetricSource source, string query, long start, long end, long step, CancellationToken cancellation = default) => throw new NotSupportedException($"Comes with its branch: {options}, {clock}.");
+    public QueryResult Range(IMetricSource source, string query, long start, long end, long step, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
+        return Parsed(query, expr => Run(source, expr, new Steps(start, end, step), isRange: true, cancellation));
+    }
+
+    private QueryResult Parsed(string query, Func<Expr, QueryResult> run)
+    {
+        var parsed = Parser.Parse(query);
+        if (parsed.Expr is not { } expr)
+            return Refused(parsed.Error);
+        return options.Experimental || Experiments.Find(expr) is not { } problem ? run(expr) : Refused(Experiments.Describe(problem, query));
+    }
+
+    /// <summary>Evaluates an expression that was parsed before.</summary>
+    internal QueryResult Run(IMetricSource source, Expr expr, Steps steps, bool isRange, CancellationToken cancellation)
+    {
+        if (isRange && expr.Type is not (ValueType.Scalar or ValueType.Vector))
+            return Refused($"invalid expression type \"{(expr.Type == ValueType.Matrix ? "range vector" : "string")}\" for range query, must be Scalar or instant Vector");
+        var context = new QueryContext(options, clock, cancellation);
+        try
+        {
+            using var reader = source.OpenReader();
+            var evaluator = new Evaluator(context, reader, options, steps, expr);
+            var value = isRange ? evaluator.RangeValue(expr) : evaluator.InstantValue(expr);
+            return new(value, null, context.Annotations);
+        }
+        catch (QueryFailedException failed)
+        {
+            return new(null, new(failed.Kind, failed.Message), context.Annotations);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return new(null, new(QueryErrorKind.Canceled, "query was canceled in expression evaluation"), context.Annotations);
+        }
+    }
+
+    private static QueryResult Refused(string why) => new(null, new(QueryErrorKind.BadData, why), new());
 }

@@ -1,0 +1,75 @@
+using Groundcrew.Metrics;
+
+namespace Groundcrew.PromQL.Evaluation;
+
+/// <summary>Selectors: the newest sample at each step, left out when it is too old or a stale marker.</summary>
+internal sealed partial class Evaluator
+{
+    private readonly SampleColumns _columns = new();
+
+    private StepMatrix Select(VectorSelector selector, Steps steps, bool ofTimes)
+    {
+        var look = selector.At is { } at
+            ? new Look(TimeOf(at) - selector.Offset, 0, _lookback, ofTimes)
+            : new Look(steps.Start - selector.Offset, steps.Interval, _lookback, ofTimes);
+        var from = look.First - _lookback + 1;
+        var to = look.First + ((steps.Count - 1) * look.Interval);
+        var found = reader.Select(from, to, selector.Conditions, context.Cancellation);
+        var all = new List<StepSeries>(found.Count);
+        foreach (var stored in found)
+        {
+            context.ThrowIfStopped();
+            var samples = _columns.Read(stored, from, to);
+            if (samples.Times.IsEmpty)
+                continue;
+            var series = new StepSeries(stored.Labels, GC.AllocateUninitializedArray<double>(steps.Count));
+            if (samples.Histograms.IsEmpty)
+                FillFloats(samples, look, series.Values);
+            else
+                FillMixed(samples, look, series);
+            var weight = StepColumns.Weight(series);
+            if (weight == 0)
+                continue;
+            context.Hold(weight);
+            all.Add(series);
+        }
+        return new(steps, all);
+    }
+
+    private static void FillFloats(in Samples samples, in Look look, Span<double> to)
+    {
+        var (times, values) = (samples.Times, samples.Values);
+        var newest = -1;
+        var reference = look.First;
+        for (var step = 0; step < to.Length; step++, reference += look.Interval)
+        {
+            while (newest + 1 < times.Length && times[newest + 1] <= reference)
+                newest++;
+            to[step] = newest < 0 || times[newest] <= reference - look.Lookback || StaleMarker.Is(values[newest]) ? Absent.Value
+                : look.OfTimes ? times[newest] / 1000.0 : values[newest];
+        }
+    }
+
+    private static void FillMixed(in Samples samples, in Look look, StepSeries to)
+    {
+        var newest = -1;
+        var reference = look.First;
+        for (var step = 0; step < to.Values.Length; step++, reference += look.Interval)
+        {
+            while (newest + 1 < samples.Times.Length && samples.Times[newest + 1] <= reference)
+                newest++;
+            if (newest < 0 || samples.Times[newest] <= reference - look.Lookback || StaleMarker.Is(samples.Values[newest]))
+                to.Remove(step);
+            else if (look.OfTimes)
+                to.Set(step, samples.Times[newest] / 1000.0);
+            else if (samples.Histograms[newest] is { } histogram)
+                to.Set(step, histogram);
+            else
+                to.Set(step, samples.Values[newest]);
+        }
+    }
+
+    /// <summary>Where a selector looks: from which moment on, how far it moves with each step, how far back, and for what.</summary>
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Auto)]
+    private readonly record struct Look(long First, long Interval, long Lookback, bool OfTimes);
+}

@@ -1,0 +1,46 @@
+namespace Groundcrew.PromQL.Evaluation;
+
+/// <summary>One running query: its limits and how far it is from them.</summary>
+internal sealed class QueryContext(EngineOptions options, TimeProvider clock, CancellationToken cancellation) : EvaluationContext
+{
+    private readonly long _began = clock.GetTimestamp();
+
+    /// <inheritdoc/>
+    public override bool DelayedNameRemoval => options.DelayedNameRemoval;
+
+    /// <summary>Ends long selections early.</summary>
+    public CancellationToken Cancellation => cancellation;
+
+    /// <summary>The samples that the query holds now.</summary>
+    public long Held { get; private set; }
+
+    /// <summary>How many more it may hold.</summary>
+    public long Room => options.MaxSamples - Held;
+
+    /// <inheritdoc/>
+    public override void ThrowIfStopped()
+    {
+        if (cancellation.IsCancellationRequested)
+            throw new QueryFailedException(QueryErrorKind.Canceled, "query was canceled in expression evaluation");
+        if (clock.GetElapsedTime(_began) > options.Timeout)
+            throw new QueryFailedException(QueryErrorKind.Timeout, "query timed out in expression evaluation");
+    }
+
+    /// <inheritdoc/>
+    public override void Hold(long samples)
+    {
+        Held += samples;
+        if (samples > 0 && Held > options.MaxSamples)
+            throw TooMany();
+    }
+
+    /// <summary>An expression is done: of all that was held since, only its result is left.</summary>
+    public void Settle(long before, long result) => Held = before + result;
+
+    /// <summary>What a query fails with that wants to hold too much.</summary>
+    public static QueryFailedException TooMany() =>
+        new(QueryErrorKind.Execution, "query processing would load too many samples into memory in query execution");
+
+    /// <summary>What a query fails with that the data does not allow.</summary>
+    public static QueryFailedException Failure(string message) => new(QueryErrorKind.Execution, message);
+}
