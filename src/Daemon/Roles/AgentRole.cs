@@ -27,6 +27,8 @@ internal static class AgentRole
         await host.StartAsync();
         link.Register((INodeTaskHandler)host);
         link.Register((INodeStreamSource)host);
+        using var relay = new ScrapeRelay(new Uri($"http://{TargetTransport.LocalHost(settings.Listen)}:{settings.Platform.AgentPort}"), TimeProvider.System);
+        link.Register(relay);
         link.Start();
 
         app.MapHealth("agent", new NodeMeasures(host, TimeProvider.System).WriteTo,

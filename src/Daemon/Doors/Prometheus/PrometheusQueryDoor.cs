@@ -52,7 +52,7 @@ internal static class PrometheusQueryDoor
 
     private static Expr ParsedOf(PrometheusParameters parameters)
     {
-        var parsed = Parser.Parse(parameters.Get("query"));
+        var parsed = Parser.Parse(parameters.Get("query"), experimental: false);
         return parsed.Expr ?? throw PrometheusErrorException.BadParameter("query", parsed.Error);
     }
 
@@ -78,13 +78,7 @@ internal static class PrometheusQueryDoor
     }
 
     /// <summary>A remark with the place that it is about: <c>… (1:5)</c>.</summary>
-    private static string TextOf(string query, (string Text, TextSpan? Span) remark) => remark.Span is { } span ? $"{remark.Text} ({PlaceOf(query, span.Start)})" : remark.Text;
-
-    private static string PlaceOf(string query, int at)
-    {
-        var before = query.AsSpan(0, Math.Clamp(at, 0, query.Length));
-        return $"{before.Count('\n') + 1}:{before.Length - before.LastIndexOf('\n')}";
-    }
+    private static string TextOf(string query, (string Text, TextSpan? Span) remark) => remark.Span is { } span ? $"{remark.Text} ({SourcePosition.Of(query, span.Start)})" : remark.Text;
 
     private static void WriteStats(PrometheusJson json, AnsweredQuery answered)
     {

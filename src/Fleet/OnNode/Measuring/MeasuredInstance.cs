@@ -13,7 +13,7 @@ internal sealed record MeasuredInstance(InstanceSpec Spec, int Pid, string? Memo
     /// <summary>The labels of all its series.</summary>
     public byte[] Labels { get; } = MetricText.Labels(
         ("id", $"/groundcrew/{Spec.InstanceId:N}"), ("name", Spec.Name), ("image", Spec.Artifact),
-        ("org", Spec.Org), ("project", Spec.Project), ("service", Spec.Project), ("environment", Spec.Environment),
+        ("org", Spec.Org), ("project", Spec.Project), ("service", $"{Spec.Project}-{Spec.Org}"), ("environment", Spec.Environment),
         ("deployment", Spec.Deployment), ("instance_id", Spec.InstanceId.ToString()), ("region", Spec.Region));
 
     /// <summary>What it uses, by its groups and the processes that were found to be its own.</summary>

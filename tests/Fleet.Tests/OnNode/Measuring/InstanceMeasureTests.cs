@@ -68,7 +68,7 @@ public sealed class InstanceMeasureTests : IDisposable
         _machine.HasProcess(41, 41);
         _machine.Instances.Add(new MeasuredInstance(Spec(), 41, null, null, false));
         Assert.Contains(
-            "container_processes{id=\"/groundcrew/0198c0de000070008000000000abcdef\",name=\"web-abc1234-acme-abcdef\",image=\"sha256:1\",org=\"acme\",project=\"web\",service=\"web\","
+            "container_processes{id=\"/groundcrew/0198c0de000070008000000000abcdef\",name=\"web-abc1234-acme-abcdef\",image=\"sha256:1\",org=\"acme\",project=\"web\",service=\"web-acme\","
             + "environment=\"production\",deployment=\"web-abc1234-acme\",instance_id=\"0198c0de-0000-7000-8000-000000abcdef\",region=\"eu\"} 1\n",
             _machine.Measures().Text(), StringComparison.Ordinal);
     }
