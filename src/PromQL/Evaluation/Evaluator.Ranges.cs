@@ -91,7 +91,8 @@ internal sealed partial class Evaluator
 
     private bool SlideFloats(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
     {
-        var (times, any, first, after) = (samples.Times, false, 0, 0);
+        var times = samples.Times;
+        var (any, first, after) = (false, 0, 0);
         Span<double> scalars = stackalloc double[sliding.Scalars.Length];
         for (var step = 0; step < to.Values.Length; step++)
         {
@@ -128,7 +129,8 @@ internal sealed partial class Evaluator
 
     private bool SlideMixed(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
     {
-        var (times, any, first, after, weight) = (samples.Times, false, 0, 0, 0L);
+        var times = samples.Times;
+        var (any, first, after, weight) = (false, 0, 0, 0L);
         Span<double> scalars = stackalloc double[sliding.Scalars.Length];
         for (var step = 0; step < to.Values.Length; step++)
         {

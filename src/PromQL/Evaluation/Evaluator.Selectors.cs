@@ -38,7 +38,8 @@ internal sealed partial class Evaluator
 
     private static void FillFloats(in Samples samples, in Look look, Span<double> to)
     {
-        var (times, values) = (samples.Times, samples.Values);
+        var times = samples.Times;
+        var values = samples.Values;
         var newest = -1;
         var reference = look.First;
         for (var step = 0; step < to.Length; step++, reference += look.Interval)

@@ -12,7 +12,8 @@ internal sealed class SumAccumulator(Aggregate aggregate, Annotations annotation
     protected override void Take(StepSeries series)
     {
         var values = series.Values.AsSpan(0, _sums.Length);
-        var (sums, lost) = (_sums.AsSpan(), _lost.AsSpan(0, _sums.Length));
+        var sums = _sums.AsSpan();
+        var lost = _lost.AsSpan(0, sums.Length);
         for (var step = 0; step < sums.Length; step++)
         {
             var value = values[step];

@@ -6,7 +6,7 @@ namespace Groundcrew.PromQL.Evaluation;
 internal static class FunctionTable
 {
     private static readonly FrozenDictionary<string, Function> All =
-        new[] { ElementFunctions.All, RangeFunctions.All }.SelectMany(f => f).ToFrozenDictionary(f => f.Signature.Name, StringComparer.Ordinal);
+        new[] { ElementFunctions.All, RangeFunctions.All, VectorFunctions.All, HistogramFunctions.All }.SelectMany(f => f).ToFrozenDictionary(f => f.Signature.Name, StringComparer.Ordinal);
 
     /// <summary>The functions.</summary>
     public static IReadOnlyCollection<Function> Functions => All.Values;
