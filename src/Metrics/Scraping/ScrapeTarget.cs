@@ -1,0 +1,226 @@
+namespace Groundcrew.Metrics;
+
+/// <summary>One target: when it is scraped, what became of it, and what it brought. Status may be read by any thread; scrapes follow each other.</summary>
+#pragma warning disable CA1001 // Ends with its loop: StopAsync disposes what it holds.
+internal sealed class ScrapeTarget
+#pragma warning restore CA1001
+{
+    private static readonly TimeSpan MostTolerance = TimeSpan.FromMilliseconds(10);
+
+    private readonly Scraper _scraper;
+    private readonly SeriesCache _cache = new();
+    private readonly MetadataTable _metadata = new();
+    private readonly Dictionary<string, SeriesHandle> _reports = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TimeSpan _offset;
+    private volatile TargetStatus _status;
+    private volatile ScrapeJob _job;
+    private ScrapeJob _seenJob;
+    private volatile bool _isGone;
+    private Task _running = Task.CompletedTask;
+
+    public ScrapeTarget(Scraper scraper, ScrapeJob job, TargetPlan plan, ulong seed)
+    {
+        (_scraper, _job, _seenJob, Plan) = (scraper, job, job, plan);
+        _offset = TimeSpan.FromMilliseconds((Labels.HashOf(System.Text.Encoding.UTF8.GetBytes($"{plan.Final}{plan.Url}")) ^ seed) % (ulong)plan.Interval.TotalMilliseconds);
+        var url = plan.Url.AbsoluteUri;
+        _status = new()
+        {
+            ScrapePool = job.Config.JobName,
+            DiscoveredLabels = plan.Discovered,
+            Labels = plan.Final,
+            ScrapeUrl = url,
+            GlobalUrl = scraper.Settings.PublicHost is { } host && plan.Url.IsLoopback ? new UriBuilder(plan.Url) { Host = host }.Uri.AbsoluteUri : url,
+            ScrapeInterval = plan.Interval,
+            ScrapeTimeout = plan.Timeout,
+        };
+    }
+
+    public TargetPlan Plan { get; }
+
+    public TargetStatus Status => _status;
+
+    public List<MetricMetadata> Metadata => _metadata.All(Plan.Final);
+
+    /// <summary>Goes on by the settings of another version of its job.</summary>
+    public void Follow(ScrapeJob job) => _job = job;
+
+    public void Start() => _running = RunAsync(_stop.Token);
+
+    /// <summary>Ends the loop. With <paramref name="gone"/> the target's series become stale; otherwise we only go to come back.</summary>
+    public async Task StopAsync(bool gone)
+    {
+        _isGone = gone;
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+    }
+
+    /// <summary>When it is due next, after a moment: at its own offset in each interval.</summary>
+    public DateTimeOffset DueAfter(DateTimeOffset now)
+    {
+        var passed = (now - DateTimeOffset.UnixEpoch - _offset).Ticks;
+        var periods = Math.DivRem(passed, Plan.Interval.Ticks).Quotient;
+        return DateTimeOffset.UnixEpoch + _offset + TimeSpan.FromTicks((periods + 1) * Plan.Interval.Ticks);
+    }
+
+    private async Task RunAsync(CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                var now = _scraper.Clock.GetUtcNow();
+                var due = DueAfter(now);
+                await Task.Delay(due - now, _scraper.Clock, stop);
+                await _scraper.Slots.WaitAsync(stop);
+                try
+                {
+                    await ScrapeAsync(due, stop);
+                }
+                finally
+                {
+                    _scraper.Slots.Release();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            if (_isGone)
+                End();
+        }
+    }
+
+    /// <summary>One scrape. The time of its samples is when it was due, if it is about that time; stored times then repeat evenly.</summary>
+    internal async Task ScrapeAsync(DateTimeOffset due, CancellationToken stop)
+    {
+        var began = _scraper.Clock.GetUtcNow();
+        var tolerance = Plan.Interval / 100 < MostTolerance ? Plan.Interval / 100 : MostTolerance;
+        var at = (began - due).Duration() <= tolerance ? due : began;
+        var time = at.ToUnixTimeMilliseconds();
+        var job = _job;
+        if (!ReferenceEquals(job, _seenJob))
+            _cache.ForgetTexts();
+        _seenJob = job;
+        var pass = _scraper.Borrow();
+        try
+        {
+            pass.Begin(job, Plan.Final, _cache, _metadata, _scraper.Sink, _scraper.Metrics, time);
+            var (error, bytes) = await TryFetchAsync(job, pass, stop);
+            Conclude(job, pass, began, time, error, bytes);
+        }
+        finally
+        {
+            _scraper.Return(pass);
+        }
+    }
+
+    private async Task<(string? Error, long Bytes)> TryFetchAsync(ScrapeJob job, ScrapePass pass, CancellationToken stop)
+    {
+        if (job.Refusal is { } refusal)
+            return (refusal, -1);
+        using var limit = new CancellationTokenSource(Plan.Timeout, _scraper.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+        try
+        {
+            return (null, await TargetCall.FetchAsync(job, Plan, pass, _scraper.Settings, _scraper.Metrics, either.Token));
+        }
+        catch (ScrapeFailure failure)
+        {
+            failure.Counter?.Add();
+            return (failure.Message, -1);
+        }
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException && limit.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            return ($"Get \"{Plan.Url}\": context deadline exceeded: no complete answer within {PrometheusDuration.Format(Plan.Timeout)}", -1);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or UnauthorizedAccessException && !stop.IsCancellationRequested)
+        {
+            return ($"Get \"{Plan.Url}\": {Reason(e)}", -1);
+        }
+        catch (ExpositionException e)
+        {
+            return (e.Message, -1);
+        }
+    }
+
+    // Stores what the scrape brought or, when it failed, that what was there before is not any more; and how it went.
+    private void Conclude(ScrapeJob job, ScrapePass pass, DateTimeOffset began, long time, string? error, long bytes)
+    {
+        var scraper = _scraper;
+        var took = scraper.Clock.GetUtcNow() - began;
+        if (error is null)
+        {
+            _cache.Keep(pass.Batch, time);
+            _metadata.Keep();
+        }
+        else
+        {
+            pass.Batch.Clear();
+            _cache.Fail(pass.Batch, time);
+        }
+        Report(job, pass, time, error is null, took, bytes);
+        var result = scraper.Sink.Commit(pass.Batch);
+        scraper.Metrics.Count(result);
+        if (result.Failure is { } failure)
+            error ??= $"the store refuses samples: {failure}";
+        if (_cache.IsOvergrown)
+        {
+            _cache.ForgetTexts();
+            scraper.Metrics.CacheFlushes.Add();
+        }
+        scraper.Metrics.Scrapes.With(error is null ? "stored" : "failed").Add();
+        _status = _status with
+        {
+            Health = error is null ? TargetHealth.Up : TargetHealth.Down,
+            LastError = error ?? "",
+            LastScrape = began,
+            LastScrapeDuration = took,
+        };
+    }
+
+    private void Report(ScrapeJob job, ScrapePass pass, long time, bool up, TimeSpan took, long bytes)
+    {
+        var batch = pass.Batch;
+        batch.Add(ReportSeries("up"), time, up ? 1 : 0);
+        batch.Add(ReportSeries("scrape_duration_seconds"), time, took.TotalSeconds);
+        batch.Add(ReportSeries("scrape_samples_scraped"), time, pass.Scraped);
+        batch.Add(ReportSeries("scrape_samples_post_metric_relabeling"), time, pass.Kept);
+        batch.Add(ReportSeries("scrape_series_added"), time, up ? _cache.Added : 0);
+        if (!_scraper.Settings.ExtraScrapeMetrics)
+            return;
+        batch.Add(ReportSeries("scrape_timeout_seconds"), time, Plan.Timeout.TotalSeconds);
+        batch.Add(ReportSeries("scrape_sample_limit"), time, job.Config.Limits.Samples);
+        batch.Add(ReportSeries("scrape_body_size_bytes"), time, bytes);
+    }
+
+    // The target is gone: all of its series end now.
+    private void End()
+    {
+        if (_status.LastScrape is not { } last)
+            return;
+        var batch = new SampleBatch();
+        var now = _scraper.Clock.GetUtcNow();
+        var time = Math.Max(now.ToUnixTimeMilliseconds(), last.ToUnixTimeMilliseconds() + MostTolerance.Milliseconds + 1);
+        _cache.Begin();
+        _cache.Fail(batch, time);
+        foreach (var series in _reports.Values)
+            batch.Add(series, time, StaleMarker.Value);
+        _scraper.Metrics.Count(_scraper.Sink.Commit(batch));
+    }
+
+    private SeriesHandle ReportSeries(string name)
+    {
+        if (!_reports.TryGetValue(name, out var series))
+            _reports.Add(name, series = _scraper.Sink.Resolve(new LabelsBuilder().Reset(Plan.Final).Set(Labels.MetricName, name).ToLabels().Packed));
+        return series;
+    }
+
+    // The innermost reason is the one that a person can act on, such as "Connection refused".
+    private static string Reason(Exception e) => e switch
+    {
+        InvalidDataException => $"the compressed answer is damaged: {e.Message}",
+        { InnerException: { } inner } and not HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => Reason(inner),
+        _ => e.Message,
+    };
+}
