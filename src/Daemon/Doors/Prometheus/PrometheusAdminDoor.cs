@@ -6,7 +6,7 @@ namespace Groundcrew.Daemon.Doors;
 /// <summary>Changes through Prometheus' API, for admins, each of them audited.</summary>
 internal static class PrometheusAdminDoor
 {
-    public static async Task<PrometheusAnswer?> DeleteAsync(PrometheusRequest request)
+    public static async Task<PrometheusAnswer> DeleteAsync(PrometheusRequest request)
     {
         if (request.Parameters.All("match[]").Count == 0)
             throw PrometheusErrorException.BadData("no match[] parameter provided");
@@ -14,14 +14,14 @@ internal static class PrometheusAdminDoor
         foreach (var selector in request.Selectors())
             request.Monitoring.Store.Delete(from, to, selector);
         await AuditAsync(request.Http, "metrics.delete", string.Join(' ', request.Parameters.All("match[]")));
-        return null;
+        return PrometheusAnswer.Nothing;
     }
 
-    public static async Task<PrometheusAnswer?> CleanAsync(PrometheusRequest request)
+    public static async Task<PrometheusAnswer> CleanAsync(PrometheusRequest request)
     {
         request.Monitoring.Store.CleanTombstones();
         await AuditAsync(request.Http, "metrics.clean", "tombstones");
-        return null;
+        return PrometheusAnswer.Nothing;
     }
 
     /// <summary>Reads <c>prometheus.yml</c> again; a bad one leaves the one before it (with its problems as the answer).</summary>

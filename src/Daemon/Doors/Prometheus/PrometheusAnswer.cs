@@ -14,6 +14,9 @@ internal sealed record PrometheusAnswer(Func<PrometheusJson, ValueTask> WriteAsy
     /// <summary>The remark when <c>limit</c> left something out.</summary>
     public const string Truncated = "results truncated due to limit";
 
+    /// <summary>An answer without a body.</summary>
+    public static PrometheusAnswer Nothing { get; } = new(_ => ValueTask.CompletedTask);
+
     /// <summary>A small answer, written whole.</summary>
     public static PrometheusAnswer Of(Action<Utf8JsonWriter> write, IReadOnlyList<string>? warnings = null) => new(json =>
     {

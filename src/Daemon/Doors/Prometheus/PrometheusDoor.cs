@@ -43,17 +43,18 @@ internal static class PrometheusDoor
         root.MapGet("/-/ready", () => Results.Text("Prometheus Server is Ready.\n")).OpenToAll();
     }
 
-    /// <summary>A handler whose errors are answered as Prometheus answers them; null is an answer without a body.</summary>
-    private static RequestDelegate Answering(Func<PrometheusRequest, Task<PrometheusAnswer?>> handle) => async http =>
+    /// <summary>A handler whose errors are answered as Prometheus answers them.</summary>
+    private static RequestDelegate Answering(Func<PrometheusRequest, Task<PrometheusAnswer>> handle) => async http =>
     {
         try
         {
             var parameters = await PrometheusParameters.ReadAsync(http);
             var request = new PrometheusRequest(http, parameters, http.RequestServices.GetRequiredService<Monitoring>(), http.RequestServices.GetRequiredService<TimeProvider>());
-            if (await handle(request) is { } answer)
-                await PrometheusJson.AnswerAsync(http, answer);
-            else
+            var answer = await handle(request);
+            if (ReferenceEquals(answer, PrometheusAnswer.Nothing))
                 http.Response.StatusCode = StatusCodes.Status204NoContent;
+            else
+                await PrometheusJson.AnswerAsync(http, answer);
         }
         catch (PrometheusErrorException error) when (!http.Response.HasStarted)
         {

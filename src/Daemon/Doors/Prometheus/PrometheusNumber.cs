@@ -49,7 +49,7 @@ internal static class PrometheusNumber
     }
 
     /// <summary>Puts the digits of a shortest form into the form that is wanted.</summary>
-    private static ReadOnlySpan<byte> Arrange(ReadOnlySpan<byte> shortest, int exponentAt, bool wantsExponent, Span<byte> room)
+    private static ReadOnlySpan<byte> Arrange(scoped ReadOnlySpan<byte> shortest, int exponentAt, bool wantsExponent, Span<byte> room)
     {
         var at = 0;
         if (shortest[0] == '-')
