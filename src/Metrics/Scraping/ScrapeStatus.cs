@@ -43,6 +43,9 @@ public sealed record TargetStatus
     /// <summary>How long it took.</summary>
     public TimeSpan LastScrapeDuration { get; init; }
 
+    /// <summary>When it is due next; null while it is scraped.</summary>
+    public DateTimeOffset? NextScrape { get; init; }
+
     /// <summary>How often it is scraped.</summary>
     public TimeSpan ScrapeInterval { get; init; }
 

@@ -72,7 +72,10 @@ internal sealed class ScrapeTarget
             {
                 var now = _scraper.Clock.GetUtcNow();
                 var due = DueAfter(now);
-                await Task.Delay(due - now, _scraper.Clock, stop);
+                var delay = Task.Delay(due - now, _scraper.Clock, stop);
+                _status = _status with { NextScrape = due };
+                await delay;
+                _status = _status with { NextScrape = null };
                 await _scraper.Slots.WaitAsync(stop);
                 try
                 {

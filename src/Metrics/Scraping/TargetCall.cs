@@ -21,10 +21,11 @@ internal static class TargetCall
         switch (string.Join(',', response.Content.Headers.ContentEncoding).ToLowerInvariant())
         {
             case "" or "identity":
-                return await ReadAsync(body, pass, limit, settings, metrics, cancellation);
+                return await ReadAsync(body, null, pass, limit, settings, metrics, cancellation);
             case "gzip" or "x-gzip":
-                await using (var plain = new GZipStream(body, CompressionMode.Decompress))
-                    return await ReadAsync(plain, pass, limit, settings, metrics, cancellation);
+                var tail = new TailStream(body);
+                await using (var plain = new GZipStream(tail, CompressionMode.Decompress))
+                    return await ReadAsync(plain, tail, pass, limit, settings, metrics, cancellation);
             default:
                 throw new ScrapeFailure($"the target answered with the encoding \"{string.Join(',', response.Content.Headers.ContentEncoding)}\", which was not asked for");
         }
@@ -83,7 +84,7 @@ internal static class TargetCall
         };
     }
 
-    private static async Task<long> ReadAsync(Stream body, ScrapePass pass, long limit, ScraperSettings settings, ScrapeMetrics metrics, CancellationToken cancellation)
+    private static async Task<long> ReadAsync(Stream body, TailStream? packed, ScrapePass pass, long limit, ScraperSettings settings, ScrapeMetrics metrics, CancellationToken cancellation)
     {
         long total = 0;
         var held = 0;
@@ -99,6 +100,9 @@ internal static class TargetCall
                 throw new ScrapeFailure($"body size limit exceeded: more than {limit} bytes", metrics.BodyLimit);
             held = TakeLines(pass, held, read);
         }
+        // The runtime's stream ends without a word where a cut answer ends, but a whole one ends with its own length.
+        if (packed is not null && packed.LastWord != (uint)total)
+            throw new InvalidDataException("it does not end as it should");
         if (held > 0)
             pass.Take(pass.Buffer.AsSpan(0, held));
         pass.Finish();

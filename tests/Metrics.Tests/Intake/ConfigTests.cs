@@ -99,9 +99,9 @@ public sealed class ConfigTests
     }
 
     [Theory]
-    [InlineData("15s", 15_000)]
-    [InlineData("1m30s", 90_000)]
-    [InlineData("0", 0)]
+    [InlineData("15s", 15_000L)]
+    [InlineData("1m30s", 90_000L)]
+    [InlineData("0", 0L)]
     [InlineData("1y2w3d4h5m6s7ms", 33_019_506_007)]
     [InlineData("15", null)]
     [InlineData("1s1m", null)]

@@ -243,7 +243,7 @@ public sealed class ScraperTests : IAsyncLifetime
             await Task.Delay(Timeout.Infinite, stop);
         };
         await ApplyAsync();
-        StepToNext();
+        await StepToNextAsync(_scraper);
         await begun.Task.WaitAsync(Eventually.Limit, TestContext.Current.CancellationToken);
         _clock.Advance(TimeSpan.FromSeconds(10));
         await Eventually.TrueAsync(() => _scraper.Targets[0].Health == TargetHealth.Down, "the timeout");
@@ -376,15 +376,24 @@ public sealed class ScraperTests : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    private void StepToNext() => _clock.Advance(TimeSpan.FromSeconds(15));
+    // Waits until every target waits, and steps to the first that is due.
+    private async Task StepToNextAsync(Scraper scraper)
+    {
+        await Eventually.TrueAsync(() => scraper.Targets.All(t => t.NextScrape is not null), "the targets wait");
+        _clock.Advance(scraper.Targets.Min(t => t.NextScrape)!.Value - _clock.GetUtcNow());
+    }
 
-    // One interval further, in which every target is scraped once; done when the statuses show it.
+    // Goes on until every target is scraped once more.
     private async Task NextAsync(Scraper? scraper = null)
     {
         scraper ??= _scraper;
         var before = scraper.Targets.Select(t => t.LastScrape).ToList();
-        StepToNext();
-        await Eventually.TrueAsync(() => scraper.Targets.Zip(before).All(p => p.First.LastScrape is { } last && last != p.Second), "the next scrape");
+        var count = before.Count;
+        for (var i = 1; i <= count; i++)
+        {
+            await StepToNextAsync(scraper);
+            await Eventually.TrueAsync(() => scraper.Targets.Zip(before).Count(p => p.First.LastScrape is { } last && last != p.Second) == i, "the next scrape");
+        }
     }
 
     private string Series(string name, params (string, string)[] more) =>
