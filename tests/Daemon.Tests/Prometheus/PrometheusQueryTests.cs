@@ -43,7 +43,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [Theory]
     [InlineData("query=up{job=\"api\"}&start=$A&end=$T&step=15", """{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"api","org":"acme"},"values":[[$A,"0"],[$T,"1"]]}]}""")]
     [InlineData("query=1&start=10&end=11&step=500ms", """{"resultType":"matrix","result":[{"metric":{},"values":[[10,"1"],[10.500,"1"],[11,"1"]]}]}""")]
-    [InlineData("query=sum(rate(http_requests_total[1m]))&start=$T&end=$T&step=1m", """{"resultType":"matrix","result":[{"metric":{},"values":[[$T,"1"]]}]}""")]
+    [InlineData("query=sum(rate(http_requests_total[1m]))&start=$T&end=$T&step=1m", """{"resultType":"matrix","result":[{"metric":{},"values":[[$T,"0.75"]]}]}""")]
     public async Task A_range_query_is_answered(string query, string data)
     {
         var answer = (await _host.GetAsync($"{Api}/query_range?{Encoded(query)}")).Ok(200);
@@ -136,7 +136,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     public async Task A_token_of_an_organization_sees_its_own_series_whatever_it_asks()
     {
         var own = await _host.TokenAsync(Role.Viewer, "acme");
-        foreach (var query in (string[])["up", "{__name__=~\".+\"}", "up{org=\"other\"} or up", "count({org!=\"acme\"}) or up"])
+        foreach (var query in (string[])["up", "{__name__=~\".+\"}", "up{org=\"other\"} or up", "count({org=~\".+\"}) or up"])
         {
             var seen = (await _host.GetAsync($"{Api}/query?{Encoded($"query={query}&time={Samples.Seconds}")}", own)).Ok(200).Text;
             Assert.DoesNotContain("other", seen, StringComparison.Ordinal);
@@ -154,7 +154,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
         foreach (var server in (string[])[$"{_host.Address}prometheus", $"http://x:{_host.Admin}@{_host.Address.Authority}/prometheus"])
         {
             Assert.Equal($"up{{job=\"api\", org=\"acme\"}} => 1 @[{Samples.Seconds}]\n", await PromtoolAsync("query", "instant", $"--time={Samples.Seconds}", server, "up{job=\"api\"}"));
-            Assert.Contains("=> 1 @[", await PromtoolAsync("query", "range", $"--start={Samples.Seconds - 15}", $"--end={Samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
+            Assert.Contains($"\n1 @[{Samples.Seconds}]", await PromtoolAsync("query", "range", $"--start={Samples.Seconds - 15}", $"--end={Samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
             Assert.Equal("{__name__=\"small\", org=\"acme\"}\n", await PromtoolAsync("query", "series", "--match=small", server));
             Assert.Equal("api\nweb\n", await PromtoolAsync("query", "labels", server, "job"));
         }
@@ -162,7 +162,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
 
     private static async Task<string> PromtoolAsync(params string[] args)
     {
-        using var process = Process.Start(new ProcessStartInfo("promtool", args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("promtool", args) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
         var (said, failed) = (process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(process.ExitCode == 0, $"promtool {string.Join(' ', args)}: {await failed}");
