@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Groundcrew.Contract;
+using Groundcrew.Bedrock;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 

@@ -10,7 +10,7 @@ namespace Groundcrew.PromQL.Tests;
 /// </summary>
 public sealed class GuideQueryTests
 {
-    private const int Cases = 21;
+    private const int Cases = 24;
     private const long End = 600_000;
     private static readonly GuideCorpus Corpus = GuideCorpus.Read();
 
