@@ -12,6 +12,8 @@ public sealed class Annotations
     private readonly List<(string Text, TextSpan? Span)> _infos = [];
     private readonly HashSet<(object About, TextSpan Where)> _noted = new(NotedComparer.Instance);
 
+    private (object About, TextSpan Where) _last = (NotedComparer.Instance, default);
+
     /// <summary>The warnings, without positions, in the order they came up: <c>PromQL warning: …</c>.</summary>
     public IReadOnlyList<(string Text, TextSpan? Span)> Warnings => _warnings;
 
@@ -25,7 +27,14 @@ public sealed class Annotations
     public void Info(string text, TextSpan? span) => Add(_infos, "PromQL info: " + text, span);
 
     /// <summary>Whether this object was not yet asked about at this place: what is checked once for a series is not said at every step.</summary>
-    internal bool FirstTime(object about, TextSpan where) => _noted.Add((about, where));
+    internal bool FirstTime(object about, TextSpan where)
+    {
+        // Whoever asks at every step asks about the same object again and again.
+        if (ReferenceEquals(_last.About, about) && _last.Where == where)
+            return false;
+        _last = (about, where);
+        return _noted.Add(_last);
+    }
 
     private static void Add(List<(string Text, TextSpan? Span)> to, string text, TextSpan? span)
     {

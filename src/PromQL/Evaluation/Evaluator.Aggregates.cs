@@ -13,29 +13,55 @@ internal sealed partial class Evaluator
         var parameter = aggregate.Parameter is null ? null : Evaluate(aggregate.Parameter, steps).Scalar;
         if (aggregate.Op == AggregateOp.Quantile)
             CheckQuantiles(aggregate, parameter);
-        var inner = Evaluate(aggregate.Inner, steps);
         if (aggregate.Op is AggregateOp.TopK or AggregateOp.BottomK or AggregateOp.LimitK or AggregateOp.LimitRatio)
-            return new(steps, new PickAggregation(aggregate, parameter!, context, steps.Count).Apply(inner.Series, KeyOf(aggregate)));
-        return AccumulateGroups(aggregate, parameter, inner, steps);
+            return new(steps, new PickAggregation(aggregate, parameter!, context, steps.Count).Apply(Evaluate(aggregate.Inner, steps).Series, KeyOf(aggregate)));
+        return AccumulateGroups(aggregate, parameter, steps);
     }
 
-    private StepMatrix AccumulateGroups(Aggregate aggregate, double[]? parameter, StepMatrix inner, Steps steps)
+    private StepMatrix AccumulateGroups(Aggregate aggregate, double[]? parameter, Steps steps)
     {
         var key = KeyOf(aggregate);
         var groups = new Dictionary<Labels, Accumulator>();
-        foreach (var series in inner.Series)
+        Pass(aggregate.Inner, steps, keepsColumns: aggregate.Op == AggregateOp.Quantile, series =>
         {
-            context.ThrowIfStopped();
             var labels = key(series.Labels);
             if (!groups.TryGetValue(labels, out var group))
                 groups.Add(labels, group = Accumulator.For(aggregate, parameter, context.Annotations, steps.Count));
             group.Add(series);
-        }
+        });
         var result = new List<StepSeries>(groups.Count);
         foreach (var (labels, group) in groups)
             result.Add(group.Finish(labels));
         SeriesSet.RemoveEmpty(result);
+        context.CheckRoomFor(result.Count, steps);
         return new(steps, result);
+    }
+
+    /// <summary>
+    /// Evaluates an expression and passes its series on. What comes straight from stored series is passed as it is read, in one
+    /// column after the other, unless columns are kept.
+    /// </summary>
+    private void Pass(Expr expr, Steps steps, bool keepsColumns, Action<StepSeries> to)
+    {
+        if (!keepsColumns && steps.Count > 1 && !_invariant.Contains(expr))
+        {
+            context.ThrowIfStopped();
+            if (expr is VectorSelector selector)
+            {
+                Select(selector, steps, ofTimes: false, new PassingSink(steps, to, checkLabels: false));
+                return;
+            }
+            if (expr is Call { Function.Name: not "absent_over_time" } call && FunctionTable.Find(call.Function.Name) is RangeFunction function)
+            {
+                InvokeOnRange(call, function, steps, new PassingSink(steps, to, checkLabels: !context.DelayedNameRemoval));
+                return;
+            }
+        }
+        foreach (var series in Evaluate(expr, steps).Series)
+        {
+            context.ThrowIfStopped();
+            to(series);
+        }
     }
 
     /// <summary>What labels a group has.</summary>

@@ -35,7 +35,7 @@ internal sealed partial class Evaluator
             else
                 for (var step = 0; step < steps.Count; step++)
                     if (series.Has(step))
-                        _ = scalarIsLeft ? mixed.Apply(number, series, step, series) : mixed.Apply(series, number, step, series);
+                        mixed.Apply(scalarIsLeft ? number : series, scalarIsLeft ? series : number, step, series);
             if (binary.ReturnBool || !FloatOperators.IsComparison(binary.Op))
                 SeriesSet.DropName(series, context.DelayedNameRemoval);
         }

@@ -8,19 +8,23 @@ internal sealed partial class Evaluator
 {
     private StepMatrix InvokeOnRange(Call call, RangeFunction function, Steps steps)
     {
-        var (range, scalars) = Arguments(call, steps);
-        var name = function.Signature.Name;
-        var sliding = new Sliding(function, new CallSite(call, context), scalars, steps);
-        var all = new List<StepSeries>();
-        if (range is MatrixSelector matrix)
-            SlideOverStored(matrix, sliding, all);
-        else
-            SlideOverSubquery((Subquery)range, sliding, all);
-        if (name == "absent_over_time")
-            return AbsentOver(range, all, steps);
+        var sink = new ListSink(steps, context);
+        InvokeOnRange(call, function, steps, sink);
+        if (call.Function.Name == "absent_over_time")
+            return AbsentOver(Unwrap(call.Arguments[0]), sink.Series, steps);
         if (!context.DelayedNameRemoval)
-            SeriesSet.Unite(all, strict: true);
-        return new(steps, all);
+            SeriesSet.Unite(sink.Series, strict: true);
+        return new(steps, sink.Series);
+    }
+
+    private void InvokeOnRange(Call call, RangeFunction function, Steps steps, SeriesSink sink)
+    {
+        var (range, scalars) = Arguments(call, steps);
+        var sliding = new Sliding(function, new CallSite(call, context), scalars, steps, sink);
+        if (range is MatrixSelector matrix)
+            SlideOverStored(matrix, sliding);
+        else
+            SlideOverSubquery((Subquery)range, sliding);
     }
 
     private (Expr Range, double[][] Scalars) Arguments(Call call, Steps steps)
@@ -35,7 +39,7 @@ internal sealed partial class Evaluator
         return (range ?? throw new InvalidOperationException("A range function was called without a range."), [.. scalars]);
     }
 
-    private void SlideOverStored(MatrixSelector matrix, Sliding sliding, List<StepSeries> to)
+    private void SlideOverStored(MatrixSelector matrix, Sliding sliding)
     {
         var selector = matrix.Selector;
         var steps = sliding.Steps;
@@ -49,11 +53,11 @@ internal sealed partial class Evaluator
             context.ThrowIfStopped();
             var samples = _columns.ReadValid(stored, from, until);
             if (!samples.Times.IsEmpty)
-                Slide(sliding, frame, samples, stored.Labels, dropName: false, to);
+                Slide(sliding, frame, samples, stored.Labels, dropName: false);
         }
     }
 
-    private void SlideOverSubquery(Subquery subquery, Sliding sliding, List<StepSeries> to)
+    private void SlideOverSubquery(Subquery subquery, Sliding sliding)
     {
         var inner = EvaluateSubquery(subquery, sliding.Steps);
         var frame = subquery.At is { } at
@@ -62,7 +66,7 @@ internal sealed partial class Evaluator
         foreach (var series in inner.Series)
         {
             context.ThrowIfStopped();
-            Slide(sliding, frame, _columns.Of(series, inner.Steps), series.Labels, series.DropName, to);
+            Slide(sliding, frame, _columns.Of(series, inner.Steps), series.Labels, series.DropName);
         }
     }
 
@@ -75,18 +79,19 @@ internal sealed partial class Evaluator
         var start = interval * (first / interval);
         if (start <= first)
             start += interval;
+        context.CheckSteps(start, last, interval);
         return Evaluate(subquery.Inner, new Steps(start, last, interval));
     }
 
-    private void Slide(Sliding sliding, Frame frame, in Samples samples, Labels labels, bool dropName, List<StepSeries> to)
+    private void Slide(Sliding sliding, Frame frame, in Samples samples, Labels labels, bool dropName)
     {
-        var series = new StepSeries(labels, GC.AllocateUninitializedArray<double>(sliding.Steps.Count)) { DropName = dropName };
+        var series = new StepSeries(labels, sliding.Sink.Column()) { DropName = dropName };
         if (!(samples.Histograms.IsEmpty ? SlideFloats(sliding, frame, samples, series) : SlideMixed(sliding, frame, samples, series)))
             return;
         context.Hold(StepColumns.Weight(series));
         if (!sliding.Function.KeepsName)
             SeriesSet.DropName(series, context.DelayedNameRemoval);
-        to.Add(series);
+        sliding.Sink.Take(series);
     }
 
     private bool SlideFloats(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
@@ -96,6 +101,8 @@ internal sealed partial class Evaluator
         Span<double> scalars = stackalloc double[sliding.Scalars.Length];
         for (var step = 0; step < to.Values.Length; step++)
         {
+            if (step % 256 == 255)
+                context.ThrowIfStopped();
             var end = frame.FirstEnd + (step * frame.Interval);
             var start = end - frame.Range;
             while (after < times.Length && times[after] <= end)
@@ -134,6 +141,8 @@ internal sealed partial class Evaluator
         Span<double> scalars = stackalloc double[sliding.Scalars.Length];
         for (var step = 0; step < to.Values.Length; step++)
         {
+            if (step % 256 == 255)
+                context.ThrowIfStopped();
             var end = frame.FirstEnd + (step * frame.Interval);
             var start = end - frame.Range;
             for (; after < times.Length && times[after] <= end; after++)
@@ -190,30 +199,11 @@ internal sealed partial class Evaluator
             values[step] = found[step] ? Absent.Value : 1;
         if (!StepColumns.Any(values))
             return new(steps, []);
-        return new(steps, [new(LabelsOfAbsent(range), values)]);
-    }
-
-    // Of labels that are asked for more than once, Prometheus takes none.
-    private static Labels LabelsOfAbsent(Expr range)
-    {
-        if (range is not MatrixSelector { Selector: var selector })
-            return Labels.Empty;
-        var builder = new LabelsBuilder();
-        var seen = new HashSet<string>();
-        foreach (var matcher in selector.Matchers)
-        {
-            if (matcher.Name == Labels.MetricName)
-                continue;
-            if (matcher.Kind == MatchKind.Equal && seen.Add(matcher.Name))
-                builder.Set(matcher.Name, matcher.Value);
-            else
-                builder.Remove(matcher.Name);
-        }
-        return builder.ToLabels();
+        return new(steps, [new(AbsentFunction.DemandedLabels(range), values)]);
     }
 
     /// <summary>What stays the same for all series of one call.</summary>
-    private sealed record Sliding(RangeFunction Function, CallSite Site, double[][] Scalars, Steps Steps);
+    private sealed record Sliding(RangeFunction Function, CallSite Site, double[][] Scalars, Steps Steps, SeriesSink Sink);
 
     /// <summary>Where the window ends at the first step, how far it moves with each step, and how long it is.</summary>
     [StructLayout(LayoutKind.Auto)]

@@ -9,20 +9,25 @@ internal sealed partial class Evaluator
 
     private StepMatrix Select(VectorSelector selector, Steps steps, bool ofTimes)
     {
+        var sink = new ListSink(steps, context);
+        Select(selector, steps, ofTimes, sink);
+        return new(steps, sink.Series);
+    }
+
+    private void Select(VectorSelector selector, Steps steps, bool ofTimes, SeriesSink sink)
+    {
         var look = selector.At is { } at
             ? new Look(TimeOf(at) - selector.Offset, 0, _lookback, ofTimes)
             : new Look(steps.Start - selector.Offset, steps.Interval, _lookback, ofTimes);
         var from = look.First - _lookback + 1;
         var to = look.First + ((steps.Count - 1) * look.Interval);
-        var found = reader.Select(from, to, selector.Conditions, context.Cancellation);
-        var all = new List<StepSeries>(found.Count);
-        foreach (var stored in found)
+        foreach (var stored in reader.Select(from, to, selector.Conditions, context.Cancellation))
         {
             context.ThrowIfStopped();
             var samples = _columns.Read(stored, from, to);
             if (samples.Times.IsEmpty)
                 continue;
-            var series = new StepSeries(stored.Labels, GC.AllocateUninitializedArray<double>(steps.Count));
+            var series = new StepSeries(stored.Labels, sink.Column());
             if (samples.Histograms.IsEmpty)
                 FillFloats(samples, look, series.Values);
             else
@@ -31,9 +36,8 @@ internal sealed partial class Evaluator
             if (weight == 0)
                 continue;
             context.Hold(weight);
-            all.Add(series);
+            sink.Take(series);
         }
-        return new(steps, all);
     }
 
     private static void FillFloats(in Samples samples, in Look look, Span<double> to)

@@ -48,7 +48,7 @@ internal sealed partial class Evaluator(QueryContext context, IMetricReader read
     private StepMatrix Spread(StepMatrix once, Steps steps)
     {
         var all = new List<StepSeries>(once.Series.Count);
-        var before = context.Held;
+        context.Hold(-Weight(once.Series));
         foreach (var one in once.Series)
         {
             var values = new double[steps.Count];
@@ -60,7 +60,6 @@ internal sealed partial class Evaluator(QueryContext context, IMetricReader read
             context.Hold(StepColumns.Weight(series));
             all.Add(series);
         }
-        context.Settle(before, context.Held - before - Weight(once.Series));
         return new(steps, all);
     }
 

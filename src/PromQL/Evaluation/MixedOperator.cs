@@ -8,10 +8,8 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
     private readonly FloatLoop _floats = FloatOperators.Choose(binary.Op, returnBool: false, keepRight: false);
     private readonly string _sign = FloatOperators.Sign(binary.Op);
 
-    /// <summary>
-    /// The operator at one step; false when the two do not fit. What is put is nothing when a comparison does not hold.
-    /// </summary>
-    public bool Apply(StepSeries left, StepSeries right, int step, StepSeries to)
+    /// <summary>Puts the result for one step; nothing when the two do not fit or a comparison does not hold.</summary>
+    public void Apply(StepSeries left, StepSeries right, int step, StepSeries to)
     {
         var (l, lh) = (left.Values[step], left.HistogramAt(step));
         var (r, rh) = (right.Values[step], right.HistogramAt(step));
@@ -33,7 +31,6 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
             Put(r, rh, step, to);
         else
             Put(cell.Value, cell.Histogram, step, to);
-        return fits;
     }
 
     private static void Put(double value, FloatHistogram? histogram, int step, StepSeries to)

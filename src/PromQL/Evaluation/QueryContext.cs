@@ -34,6 +34,23 @@ internal sealed class QueryContext(EngineOptions options, TimeProvider clock, Ca
             throw TooMany();
     }
 
+    /// <summary>
+    /// Columns take room even where there is no sample, unlike in Prometheus: this bounds them, far above what samples are
+    /// bound to.
+    /// </summary>
+    public void CheckRoomFor(long series, Steps steps)
+    {
+        if (series * Math.Max(steps.Count, 1) > Math.Max(2 * options.MaxSamples, 1_000_000))
+            throw TooMany();
+    }
+
+    /// <summary>The same for the steps themselves, before there is anything at them.</summary>
+    public void CheckSteps(long start, long end, long interval)
+    {
+        if (interval > 0 && (end - start) / interval >= Math.Min(Math.Max(2 * options.MaxSamples, 1_000_000), Array.MaxLength))
+            throw TooMany();
+    }
+
     /// <summary>An expression is done: of all that was held since, only its result is left.</summary>
     public void Settle(long before, long result) => Held = before + result;
 

@@ -54,9 +54,10 @@ public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
     {
         if (isRange && expr.Type is not (ValueType.Scalar or ValueType.Vector))
             return Refused($"invalid expression type \"{(expr.Type == ValueType.Matrix ? "range vector" : "string")}\" for range query, must be Scalar or instant Vector");
-        var context = new QueryContext(options, clock, cancellation);
+        var context = new QueryContext(options, clock, cancellation) { Whole = steps };
         try
         {
+            context.CheckSteps(steps.Start, steps.End, steps.Interval);
             using var reader = source.OpenReader();
             var evaluator = new Evaluator(context, reader, options, steps, expr);
             var value = isRange ? evaluator.RangeValue(expr) : evaluator.InstantValue(expr);

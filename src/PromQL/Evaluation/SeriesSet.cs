@@ -5,7 +5,8 @@ namespace Groundcrew.PromQL.Evaluation;
 /// <summary>Rules for a whole set of series: names that go, and label sets that may stand only once at a step.</summary>
 internal static class SeriesSet
 {
-    private const string Duplicate = "vector cannot contain metrics with the same labelset";
+    /// <summary>What a query fails with that gives the same labels twice.</summary>
+    public static QueryFailedException Duplicate() => QueryContext.Failure("vector cannot contain metrics with the same labelset");
 
     /// <summary>The labels without the metric's name and without what describes it (its type and unit).</summary>
     public static Labels DropName(Labels labels) => labels.Without(Labels.MetricName, "__type__", "__unit__");
@@ -30,7 +31,7 @@ internal static class SeriesSet
         if (series.Count < 2 || AreDistinct(series))
             return;
         if (strict)
-            throw QueryContext.Failure(Duplicate);
+            throw Duplicate();
         var byLabels = new Dictionary<Labels, StepSeries>(series.Count);
         var kept = new List<StepSeries>(series.Count);
         foreach (var one in series)
@@ -62,7 +63,7 @@ internal static class SeriesSet
             if (!from.Has(step))
                 continue;
             if (into.Has(step))
-                throw QueryContext.Failure(Duplicate);
+                throw Duplicate();
             if (from.HistogramAt(step) is { } histogram)
                 into.Set(step, histogram);
             else

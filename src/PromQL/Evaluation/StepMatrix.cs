@@ -96,6 +96,9 @@ internal abstract class EvaluationContext
     /// <summary>Where remarks go.</summary>
     public Annotations Annotations { get; } = new();
 
+    /// <summary>The moments of the whole query, for <c>start()</c> and its like.</summary>
+    public Steps Whole { get; init; }
+
     /// <summary>Whether metric names are dropped at the end of the query only (Prometheus' <c>promql-delayed-name-removal</c>).</summary>
     public abstract bool DelayedNameRemoval { get; }
 

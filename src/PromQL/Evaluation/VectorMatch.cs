@@ -112,7 +112,7 @@ internal sealed class VectorMatch
                 var into = group.One.Count == 1 ? many : new StepSeries(labels, _steps);
                 Calculate(many, one, into, marks);
                 into.Labels = labels;
-                into.DropName = _binary.ReturnBool;
+                into.DropName = many.DropName || _binary.ReturnBool;
                 result.Add(into);
             }
         }
@@ -133,7 +133,9 @@ internal sealed class VectorMatch
                 into.Remove(step);
                 continue;
             }
-            if (_mixed.Apply(left, right, step, into) && marks is not null)
+            // What a comparison filters out, matches nothing.
+            _mixed.Apply(left, right, step, into);
+            if (marks is not null && into.Has(step))
                 Mark(marks, step);
         }
     }

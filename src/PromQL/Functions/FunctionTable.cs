@@ -15,5 +15,6 @@ internal static class FunctionTable
     public static Function? Find(string name) => All.GetValueOrDefault(name);
 
     /// <summary>What the function of this name takes and gives.</summary>
-    public static FunctionSignature SignatureOf(string name) => InterimSignatures.Of(name);
+    public static FunctionSignature SignatureOf(string name) =>
+        FunctionSignatures.Find(name) ?? throw new ArgumentException("There is no function of this name: " + name, nameof(name));
 }

@@ -46,8 +46,8 @@ public sealed class LimitTests
         var stage = new Stage { Options = new() { Timeout = TimeSpan.FromSeconds(5) } };
         var source = new Slow(() => stage.Clock.Advance(TimeSpan.FromSeconds(3)));
         var engine = new QueryEngine(stage.Options, stage.Clock);
-        Assert.Null(engine.Instant(source, "x", 0).Error);
-        Assert.Equal(new QueryError(QueryErrorKind.Timeout, "query timed out in expression evaluation"), engine.Instant(source, "x + x", 0).Error);
+        Assert.Null(engine.Instant(source, "x", 0, TestContext.Current.CancellationToken).Error);
+        Assert.Equal(new QueryError(QueryErrorKind.Timeout, "query timed out in expression evaluation"), engine.Instant(source, "x + x", 0, TestContext.Current.CancellationToken).Error);
     }
 
     [Fact]

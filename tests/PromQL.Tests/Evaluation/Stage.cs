@@ -106,7 +106,7 @@ internal sealed class Stage
             case { Value: StringValue text }:
                 return text.Value;
             case { Value: VectorValue vector }:
-                var samples = ordered ? vector.Samples : vector.Samples.OrderBy(s => s.Labels);
+                IEnumerable<(Labels Labels, Point Point)> samples = ordered ? vector.Samples : vector.Samples.OrderBy(s => s.Labels);
                 return string.Join("; ", samples.Select(s => $"{s.Labels.ToSeriesText()} {Text(s.Point)}"));
             default:
                 return string.Join("; ", ((MatrixValue)result.Value!).Series.Select(s =>

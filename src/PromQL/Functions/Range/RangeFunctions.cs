@@ -19,6 +19,8 @@ internal static class RangeFunctions
         new PickFunction(Signature("last_over_time"), last: true),
         new TimesFunction(Signature("count_over_time"), static times => times.Length),
         new TimesFunction(Signature("present_over_time"), static _ => 1),
+        // Where it is present; the engine turns that round, because it knows of steps without any series.
+        new TimesFunction(Signature("absent_over_time"), static _ => 1),
         new TimesFunction(Signature("ts_of_first_over_time"), static times => times[0] / 1000.0),
         new TimesFunction(Signature("ts_of_last_over_time"), static times => times[^1] / 1000.0),
         new FloatRangeFunction(Signature("ts_of_min_over_time"), static (times, values, _, _) => Statistics.TimeOfMin(times, values)),

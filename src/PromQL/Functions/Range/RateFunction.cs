@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Groundcrew.Metrics;
 
 namespace Groundcrew.PromQL.Evaluation;
@@ -35,7 +37,7 @@ internal sealed class RateFunction(FunctionSignature signature, bool counter, bo
     private double Difference(ReadOnlySpan<double> values)
     {
         var difference = values[^1] - values[0];
-        if (!counter)
+        if (!counter || !MayHaveReset(values))
             return difference;
         var previous = values[0];
         foreach (var value in values[1..])
@@ -45,6 +47,20 @@ internal sealed class RateFunction(FunctionSignature signature, bool counter, bo
             previous = value;
         }
         return difference;
+    }
+
+    /// <summary>Whether a value is below the one before it; most windows have none, which is found four values at a time.</summary>
+    private static bool MayHaveReset(ReadOnlySpan<double> values)
+    {
+        ref var first = ref MemoryMarshal.GetReference(values);
+        var i = 0;
+        for (; i + Vector256<double>.Count < values.Length; i += Vector256<double>.Count)
+            if (Vector256.LessThanAny(Vector256.LoadUnsafe(ref first, (nuint)i + 1), Vector256.LoadUnsafe(ref first, (nuint)i)))
+                return true;
+        for (; i + 1 < values.Length; i++)
+            if (values[i + 1] < values[i])
+                return true;
+        return false;
     }
 
     /// <summary>

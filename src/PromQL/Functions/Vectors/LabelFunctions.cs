@@ -9,20 +9,20 @@ internal sealed class LabelReplaceFunction(FunctionSignature signature) : Matrix
     {
         if (site.Texts(from: 1) is not [var target, var template, var source, var expression])
             throw new InvalidOperationException("label_replace was called with other arguments than its signature has.");
-        var replacement = Compile(expression, template);
+        var pattern = Compile(expression);
         LabelFunctions.CheckName(target, "destination", "label_replace");
         var builder = new LabelsBuilder();
         foreach (var series in arguments[0]!.Series)
-            if (replacement.Find(series.Labels.Get(source)) is { } value)
+            if (pattern.TryExpand(series.Labels.Get(source), template, out var value))
                 LabelFunctions.Set(series, builder, target, value);
         return new(steps, arguments[0]!.Series);
     }
 
-    private static LabelReplacement Compile(string expression, string template)
+    private static RegexpPattern Compile(string expression)
     {
         try
         {
-            return new(expression, template);
+            return RegexpPattern.Anchored(expression);
         }
         catch (FormatException)
         {

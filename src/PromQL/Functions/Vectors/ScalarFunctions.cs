@@ -2,14 +2,14 @@ using Groundcrew.Metrics;
 
 namespace Groundcrew.PromQL.Evaluation;
 
-/// <summary><c>time</c> and <c>pi</c>: a number at each step that depends on nothing but the step.</summary>
-internal sealed class StepFunction(FunctionSignature signature, Func<long, double> valueAt) : MatrixFunction(signature)
+/// <summary><c>time</c>, <c>pi</c> and their like: a number that depends on nothing but the step and the whole query.</summary>
+internal sealed class StepFunction(FunctionSignature signature, Func<long, Steps, double> valueAt) : MatrixFunction(signature)
 {
     public override StepMatrix Evaluate(IReadOnlyList<StepMatrix?> arguments, Steps steps, in CallSite site)
     {
         var values = new double[steps.Count];
         for (var step = 0; step < values.Length; step++)
-            values[step] = valueAt(steps.TimeOf(step));
+            values[step] = valueAt(steps.TimeOf(step), site.Context.Whole);
         return new(steps, [new(Labels.Empty, values)]);
     }
 }

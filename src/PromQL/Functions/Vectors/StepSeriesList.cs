@@ -8,20 +8,13 @@ internal static class StepSeriesList
     /// <summary>Adds a series of floats unless it has none; its name is dropped.</summary>
     public static void AddFloats(this List<StepSeries> to, Labels labels, double[] values, EvaluationContext context)
     {
-        foreach (var value in values)
-            if (!Absent.Is(value))
-            {
-                to.Add(new(context.DelayedNameRemoval ? labels : labels.Without(Labels.MetricName, "__type__", "__unit__"), values) { DropName = true });
-                return;
-            }
+        if (!StepColumns.Any(values))
+            return;
+        var series = new StepSeries(labels, values);
+        SeriesSet.DropName(series, context.DelayedNameRemoval);
+        to.Add(series);
     }
 
     /// <summary>Whether there is any float.</summary>
-    public static bool HasFloats(this StepSeries series)
-    {
-        foreach (var value in series.Values)
-            if (!Absent.Is(value))
-                return true;
-        return false;
-    }
+    public static bool HasFloats(this StepSeries series) => StepColumns.Any(series.Values);
 }

@@ -6,8 +6,12 @@ internal static class VectorFunctions
     /// <summary>All of them.</summary>
     public static IEnumerable<Function> All =>
     [
-        new StepFunction(Signature("time"), static time => time / 1000.0),
-        new StepFunction(Signature("pi"), static _ => Math.PI),
+        new StepFunction(Signature("time"), static (time, _) => time / 1000.0),
+        new StepFunction(Signature("pi"), static (_, _) => Math.PI),
+        new StepFunction(Signature("start"), static (_, whole) => whole.Start / 1000.0),
+        new StepFunction(Signature("end"), static (_, whole) => whole.End / 1000.0),
+        new StepFunction(Signature("range"), static (_, whole) => (whole.End - whole.Start) / 1000.0),
+        new StepFunction(Signature("step"), static (_, whole) => whole.Interval / 1000.0),
         new VectorFunction(Signature("vector")),
         new ScalarFunction(Signature("scalar")),
         new AbsentFunction(Signature("absent")),
