@@ -18,7 +18,7 @@ public sealed class MetricsTests
     public Task A_vector_is_a_table() => ShowsAsync("POST metrics/query", Vector, "metrics-vector", "query", "up");
 
     [Fact]
-    public Task A_range_of_one_series_is_a_plot() => ShowsAsync("POST metrics/query_range", MatrixOf(Wave("web")), "metrics-plot", "query", "x", "--range", "1h");
+    public Task A_range_of_one_series_is_a_plot() => ShowsAsync("POST metrics/query_range", MatrixOf(Wave("web")), "metrics-plot", "query", "x", "--range", "1h", "--step", "1m");
 
     [Fact]
     public Task A_range_of_several_series_is_a_line_for_each() =>

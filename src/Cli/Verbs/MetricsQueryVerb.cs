@@ -77,21 +77,21 @@ internal static partial class MetricsQueryVerb
             if (series.Count == 0)
                 call.Words.Line("No series has a value in that time. 'crew metrics labels __name__' lists the metrics, 'crew metrics targets' what is scraped.");
             else if (series.Count == 1)
-                Plot(call, series[0], start, end);
+                Plot(call, series[0], new Span(start, end, step));
             else
-                Sparks(series, start, end, call.Out).Write(call.Out);
+                Sparks(series, new Span(start, end, step), call.Out).Write(call.Out);
         });
     }
 
-    private static void Plot(Call call, MetricSeriesView series, DateTimeOffset start, DateTimeOffset end)
+    private static void Plot(Call call, MetricSeriesView series, Span span)
     {
         call.Out.Line(call.Out.Ink.Of(Tone.Strong, Text.Clean(series.Name())));
-        foreach (var line in Graph.Plot(ValuesOf(series, start, end, Math.Min(Steps, call.Out.Width - 12)), PlotHeight))
+        foreach (var line in Graph.Plot(span.ValuesOf(series, Math.Min(Steps, call.Out.Width - 12)), PlotHeight))
             call.Out.Line(line);
-        call.Out.Line($"{start.UtcDateTime:yyyy-MM-dd HH:mm:ss} to {end.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, last {LastOf(series)}");
+        call.Out.Line($"{span.Start.UtcDateTime:yyyy-MM-dd HH:mm:ss} to {span.End.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, last {LastOf(series)}");
     }
 
-    private static Listing Sparks(IReadOnlyList<MetricSeriesView> series, DateTimeOffset start, DateTimeOffset end, Screen screen)
+    private static Listing Sparks(IReadOnlyList<MetricSeriesView> series, Span span, Screen screen)
     {
         const int least = 20;
         var width = Math.Clamp(screen.Width / 3, least, 60);
@@ -100,13 +100,10 @@ internal static partial class MetricsQueryVerb
         {
             var finite = (s.Values ?? []).Select(p => p.Value).Where(double.IsFinite).DefaultIfEmpty(double.NaN).ToList();
             // Blanks at the ends are times without a value, which a table would trim.
-            table.Add(s.Name(), Graph.Spark(ValuesOf(s, start, end, width)).Replace(' ', '·'), Graph.Number(finite.Min()), Graph.Number(finite.Max()), LastOf(s));
+            table.Add(s.Name(), Graph.Spark(span.ValuesOf(s, width)).Replace(' ', '·'), Graph.Number(finite.Min()), Graph.Number(finite.Max()), LastOf(s));
         }
         return table;
     }
-
-    private static IReadOnlyList<double> ValuesOf(MetricSeriesView series, DateTimeOffset start, DateTimeOffset end, int width) =>
-        Graph.Fit((series.Values ?? []).Select(p => (p.Time, p.Value)), start.ToUnixTimeMilliseconds() / 1000d, end.ToUnixTimeMilliseconds() / 1000d, width);
 
     private static string LastOf(MetricSeriesView series) => series.Values is [.., var last] ? Graph.Number(last.Value) : "histograms";
 
@@ -135,4 +132,14 @@ internal static partial class MetricsQueryVerb
 
     [GeneratedRegex(@"^invalid parameter ""query"": (?<line>\d{1,6}):(?<column>\d{1,6}): (?<words>.*)$", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Position();
+
+    /// <summary>The time that is drawn.</summary>
+    private sealed record Span(DateTimeOffset Start, DateTimeOffset End, TimeSpan Step)
+    {
+        /// <summary>The values of a series at no more places than there are steps, for others would be gaps.</summary>
+        public IReadOnlyList<double> ValuesOf(MetricSeriesView series, int width) => Graph.Fit(
+            (series.Values ?? []).Select(p => (p.Time, p.Value)), Seconds(Start), Seconds(End), (int)Math.Clamp((End - Start) / Step + 1, 1, width));
+
+        private static double Seconds(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / 1000d;
+    }
 }

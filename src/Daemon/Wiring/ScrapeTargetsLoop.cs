@@ -16,7 +16,7 @@ internal sealed class ScrapeTargetsLoop(Monitoring monitoring, PlatformTargets t
     public async Task<string> RunAsync(CancellationToken cancellation)
     {
         var found = await targets.FindAsync(cancellation);
-        monitoring.Follow(found);
+        await monitoring.FollowAsync(found, cancellation);
         return $"{found.Sum(j => j.Value.Sum(g => g.Targets.Count))} targets of the platform, {monitoring.Config.Config.ScrapeConfigs.Count} jobs of prometheus.yml";
     }
 }

@@ -27,7 +27,7 @@ internal static class PrometheusAdminDoor
     /// <summary>Reads <c>prometheus.yml</c> again; a bad one leaves the one before it (with its problems as the answer).</summary>
     public static async Task ReloadAsync(HttpContext http)
     {
-        if (http.RequestServices.GetRequiredService<Monitoring>().Reload() is { Count: > 0 } problems)
+        if (await http.RequestServices.GetRequiredService<Monitoring>().ReloadAsync(http.RequestAborted) is { Count: > 0 } problems)
         {
             await Answers.BadInput(problems).ExecuteAsync(http);
             return;

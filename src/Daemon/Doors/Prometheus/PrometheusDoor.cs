@@ -38,6 +38,7 @@ internal static class PrometheusDoor
             api.MapGet(path, Answering(handle)).Needs(Role.Viewer);
         api.MapMethods("admin/tsdb/delete_series", Change, Answering(PrometheusAdminDoor.DeleteAsync)).Needs(Role.Admin);
         api.MapMethods("admin/tsdb/clean_tombstones", Change, Answering(PrometheusAdminDoor.CleanAsync)).Needs(Role.Admin);
+        api.MapPost("write", PrometheusWriteDoor.ReceiveAsync).Needs(Role.Deployer);
         root.MapMethods("/-/reload", Change, PrometheusAdminDoor.ReloadAsync).Needs(Role.Admin);
         root.MapGet("/-/healthy", () => Results.Text("Prometheus Server is Healthy.\n")).OpenToAll();
         root.MapGet("/-/ready", () => Results.Text("Prometheus Server is Ready.\n")).OpenToAll();
