@@ -18,14 +18,16 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
     private readonly Head _head = new();
     private readonly WriteLog _log;
     private readonly Committer _committer;
+    private readonly HeadCutter _cutter;
     private bool _isClosed;
 
     private MetricStore(StoreOptions options, TimeProvider clock, MetricRegistry metrics, ISignals signals, DurableFiles files)
     {
         (_options, _clock, _files, _signals, _metrics) = (options, clock, files, signals, new(metrics));
         OpenBlocks();
-        _log = OpenLog();
+        _log = ReplayLog();
         _committer = new(_head, _log, options, clock, _metrics);
+        _cutter = new(_head, _blocks, _committer, BlockFolder, files, clock, ReportDamage);
         StoreMetrics.Observe(metrics, _head, _blocks);
     }
 
@@ -85,10 +87,26 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
         return ValueTask.CompletedTask;
     }
 
-    private WriteLog OpenLog()
+    /// <inheritdoc/>
+    public ISampleLogReader OpenLog(LogPosition from) => new LogFollower(LogFolder, _log, LabelsOf, from);
+
+    private Labels? LabelsOf(int id)
+    {
+        _head.State.EnterReadLock();
+        try
+        {
+            return _head.Table.Of(id)?.Labels;
+        }
+        finally
+        {
+            _head.State.ExitReadLock();
+        }
+    }
+
+    private WriteLog ReplayLog()
     {
         var loader = new HeadLoader(_head);
-        var first = 1;
+        var first = LoadCheckpoint(loader);
         var next = new LogReplay(LogFolder, _files, _clock, _metrics, _signals).Run(first, loader);
         loader.Finish();
         ReplayedSamples = loader.Samples;
@@ -96,10 +114,22 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
         return new(LogFolder, next, _options.SegmentBytes, _files);
     }
 
-    private void OpenBlocks()
+    /// <summary>Loads the newest checkpoint that is whole; gives the segment that is next.</summary>
+    private int LoadCheckpoint(HeadLoader loader)
     {
+        foreach (var segment in Checkpoint.In(LogFolder))
+        {
+            var path = Checkpoint.PathOf(LogFolder, segment);
+            if (Checkpoint.Judge(path) is not { } problem)
+            {
+                Checkpoint.Visit(path, loader);
+                return segment;
+            }
+            _metrics.LogCorruptions.Add();
+            File.Move(path, Path.Combine(LogFolder, "bad-" + Path.GetFileName(path)), overwrite: true);
+            _signals.Raise(new("metrics-checkpoint-damaged", Path.GetFileName(path),
+                $"'{path}' cannot be read: {problem}. It is set aside as 'bad-{Path.GetFileName(path)}', and the one before it is used, with the log since then. Check the disk.", SignalUrgency.Warning, _clock.GetUtcNow()));
+        }
+        return WriteLog.SegmentsIn(LogFolder).FirstOrDefault(1);
     }
-
-    /// <inheritdoc/>
-    public ISampleLogReader OpenLog(LogPosition from) => throw new NotSupportedException();
 }

@@ -6,6 +6,7 @@ internal sealed class StoreReader : IMetricReader
     private readonly Head _head;
     private readonly List<Block> _blocks;
     private readonly long _generation;
+    private readonly long _minValid;
     private bool _isClosed;
 
     public StoreReader(Head head, BlockSet blocks)
@@ -14,6 +15,7 @@ internal sealed class StoreReader : IMetricReader
         // Under one lock: a range is in the head or in a block, never in neither.
         head.State.EnterReadLock();
         _generation = head.PinLocked();
+        _minValid = head.MinValid;
         _blocks = blocks.Take();
         head.State.ExitReadLock();
     }
@@ -24,7 +26,7 @@ internal sealed class StoreReader : IMetricReader
         foreach (var block in _blocks)
             if (block.Overlaps(from, to) && block.Select(from, to, matchers, cancellation) is { Count: > 0 } found)
                 parts.Add((block.MinTime, block.MaxTime - 1, found));
-        var inHead = _head.Select(from, to, matchers, cancellation);
+        var inHead = _head.Select(_minValid, from, to, matchers, cancellation);
         if (inHead.Count > 0)
             parts.Add((inHead.Min(s => s.MinTime), long.MaxValue, inHead));
         return parts.Count switch { 0 => [], 1 => parts[0].Series, _ => JoinedSeries.Join(parts) };

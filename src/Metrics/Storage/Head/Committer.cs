@@ -34,7 +34,7 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
             try
             {
                 if (_count > 0)
-                    log.Append(Encode());
+                    log.Append(Encode(), _count);
             }
             catch (IOException e)
             {
@@ -56,7 +56,7 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
         _refusals = default;
         var range = (long)options.BlockRange.TotalMilliseconds;
         var isEmpty = head.MaxTime == long.MinValue;
-        _minValid = isEmpty ? head.MinValid : Math.Max(head.MinValid, head.MaxTime - range / 2);
+        _minValid = Math.Max(head.AppendFloor, Math.Max(head.MinValid, isEmpty ? long.MinValue : head.MaxTime - range / 2));
         _oldestLate = isEmpty || options.OutOfOrderWindow <= TimeSpan.Zero ? long.MaxValue : head.MaxTime - (long)options.OutOfOrderWindow.TotalMilliseconds;
         _newest = (clock.GetUtcNow() + options.MaxAhead).ToUnixTimeMilliseconds();
     }

@@ -6,7 +6,6 @@ namespace Groundcrew.Metrics;
 /// </summary>
 internal sealed class Head : IDisposable
 {
-    private readonly List<(long Generation, int Slot)> _leaving = [];
     private readonly SortedDictionary<long, int> _readers = [];
     private long _generation;
 
@@ -26,6 +25,9 @@ internal sealed class Head : IDisposable
 
     /// <summary>Samples in order before this time are in blocks, and no longer here.</summary>
     public long MinValid { get; private set; } = long.MinValue;
+
+    /// <summary>Samples in order before this time are not taken any more, because they are being written to a block.</summary>
+    public long AppendFloor { get; set; } = long.MinValue;
 
     /// <summary>The newest sample; <see cref="long.MinValue"/> while there is none.</summary>
     public long MaxTime { get; set; } = long.MinValue;
@@ -109,12 +111,13 @@ internal sealed class Head : IDisposable
     /// <summary>Says that samples in order before a time are in blocks. The chunks stay until <see cref="TruncateLocked"/>.</summary>
     public void SetMinValidLocked(long time)
     {
+        _generation++;
         MinValid = Math.Max(MinValid, time);
-        if (MinTime < MinValid)
-            MinTime = MinValid;
+        AppendFloor = Math.Max(AppendFloor, MinValid);
+        MinTime = Math.Max(MinTime, MinValid);
     }
 
-    /// <summary>A reader opens: slots that leave from now on are not used again while it reads.</summary>
+    /// <summary>A reader opens: what is here for it stays here, see <see cref="CanTruncateLocked"/>.</summary>
     public long PinLocked()
     {
         lock (_readers)
@@ -122,6 +125,13 @@ internal sealed class Head : IDisposable
             _readers[_generation] = _readers.GetValueOrDefault(_generation) + 1;
             return _generation;
         }
+    }
+
+    /// <summary>Whether no reader is open that was opened before the newest blocks were there: such a one finds their samples only here.</summary>
+    public bool CanTruncateLocked()
+    {
+        lock (_readers)
+            return _readers.Count == 0 || _readers.First().Key == _generation;
     }
 
     /// <summary>It is closed.</summary>
@@ -132,20 +142,36 @@ internal sealed class Head : IDisposable
                 _readers.Remove(generation);
     }
 
+    /// <summary>The oldest sample in order that is really there; <see cref="long.MaxValue"/> when there is none.</summary>
+    public long OldestLocked()
+    {
+        var oldest = long.MaxValue;
+        foreach (var series in Table.All())
+        {
+            var slot = series.Slot;
+            while (slot != 0 && Slots.Before(slot) is not 0 and var before && Slots.FirstTime(slot) > MinValid)
+                slot = before;
+            if (slot != 0 && series.LastTime >= MinValid)
+                oldest = Math.Min(oldest, Math.Max(Slots.FirstTime(slot), MinValid));
+            if (series.More is { Histograms: { Count: > 0 } chunks } && chunks[^1].LastTime >= MinValid)
+                oldest = Math.Min(oldest, Math.Max(chunks[0].FirstTime, MinValid));
+        }
+        return oldest;
+    }
+
     /// <summary>
     /// Frees the chunks that are wholly before <see cref="MinValid"/>, and the series that hold nothing then; gives how many
-    /// series went and names them.
+    /// series went.
     /// </summary>
-    public List<(int Id, Labels Labels)> TruncateLocked()
+    public int TruncateLocked()
     {
-        GiveBackLocked();
-        var gone = new List<(int, Labels)>();
+        var gone = 0;
         foreach (var series in Table.All().ToList())
         {
             DropChunks(series);
             if (!series.IsEmpty)
                 continue;
-            gone.Add((series.Id, series.Labels));
+            gone++;
             Deleted.Remove(series.Id);
             Table.Remove(series);
             (series.Open, series.More) = (new() { Time = HeadSeries.Never }, null);
@@ -153,23 +179,9 @@ internal sealed class Head : IDisposable
         foreach (var (id, ranges) in Deleted.ToList())
             if (ranges.Before(MinValid))
                 Deleted.Remove(id);
-        lock (_readers)
-            _generation++;
-        if (gone.Count > 0)
+        if (gone > 0)
             Postings.Rebuild();
         return gone;
-    }
-
-    /// <summary>Takes the slots into use again that no reader can know any more.</summary>
-    public void GiveBackLocked()
-    {
-        long oldest;
-        lock (_readers)
-            oldest = _readers.Count == 0 ? long.MaxValue : _readers.First().Key;
-        foreach (var (generation, slot) in _leaving)
-            if (generation < oldest)
-                Slots.Give(slot);
-        _leaving.RemoveAll(l => l.Generation < oldest);
     }
 
     /// <inheritdoc/>
@@ -218,7 +230,11 @@ internal sealed class Head : IDisposable
 
     private void Leave(int slot)
     {
-        for (; slot != 0; slot = Slots.Before(slot))
-            _leaving.Add((_generation, slot));
+        while (slot != 0)
+        {
+            var before = Slots.Before(slot);
+            Slots.Give(slot);
+            slot = before;
+        }
     }
 }

@@ -61,7 +61,8 @@ internal sealed class HeadLoader(Head head) : ILogVisitor
 
     public void HeadSeries(ref ByteReader reader)
     {
-        var series = Add(reader.Int32(), Labels.FromPacked(reader.Counted()));
+        var id = reader.Int32();
+        var series = Add(id, Labels.FromPacked(reader.Counted()));
         Samples += HeadSeriesBytes.Read(ref reader, head, series);
     }
 

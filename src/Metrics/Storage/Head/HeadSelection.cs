@@ -5,8 +5,11 @@ namespace Groundcrew.Metrics;
 /// <summary>What readers ask of the head; each answer is of one moment.</summary>
 internal static class HeadSelection
 {
-    /// <summary>The series that fulfil all conditions and may have samples in a range, in the order of their labels.</summary>
-    public static List<HeadSeriesView> Select(this Head head, long from, long to, IReadOnlyList<LabelMatcher> matchers, CancellationToken cancellation)
+    /// <summary>
+    /// The series that fulfil all conditions and may have samples in a range, in the order of their labels.
+    /// <paramref name="minValid"/> is <see cref="Head.MinValid"/> when the reader opened: what is older it has from blocks.
+    /// </summary>
+    public static List<HeadSeriesView> Select(this Head head, long minValid, long from, long to, IReadOnlyList<LabelMatcher> matchers, CancellationToken cancellation)
     {
         var views = new List<HeadSeriesView>();
         head.State.EnterReadLock();
@@ -15,8 +18,8 @@ internal static class HeadSelection
             foreach (var id in head.Postings.Select(matchers, cancellation))
             {
                 var series = head.Table.Of(id)!;
-                if ((series.LastTime >= from && head.MinValid <= to) || series.More is { LateCount: > 0 })
-                    views.Add(new(head, series, from, to));
+                if ((series.LastTime >= Math.Max(from, minValid) && minValid <= to) || series.More is { LateCount: > 0 })
+                    views.Add(new(head, series, minValid, from, to));
             }
         }
         finally

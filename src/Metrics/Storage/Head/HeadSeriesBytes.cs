@@ -1,9 +1,12 @@
+using System.Runtime.InteropServices;
+
 namespace Groundcrew.Metrics;
 
 /// <summary>A series of the head in a checkpoint: its chunks as they are, so that nothing is packed again. Bytes: docs/formats/metrics-log.md.</summary>
 internal static class HeadSeriesBytes
 {
     /// <summary>What is captured of a series under the lock, to be written without it.</summary>
+    [StructLayout(LayoutKind.Auto)]
     internal readonly record struct Capture(int Id, Labels Labels, int Slot, XorState Open, HistogramChunk[]? Histograms, HistogramChunkView[]? Views, LateSamples? Late);
 
     public static Capture Take(HeadSeries series) => new(series.Id, series.Labels, series.Slot, series.Open,
@@ -14,15 +17,19 @@ internal static class HeadSeriesBytes
     {
         into.Varint((ulong)series.Id);
         into.Counted(series.Labels.Packed);
-        into.Int64(series.Open.Time);
-        into.Int64(series.Open.Value);
-        into.ZigZag(series.Open.Delta);
-        into.Varint(series.Open.Count);
-        into.Varint(series.Open.Bits);
-        into.Byte(series.Open.Leading);
-        into.Byte(series.Open.Significant);
+        // What is in blocks, but still here for a reader, is not written; the series is, because the log goes on to name it.
+        var open = series.Open.Time >= minValid ? series.Open : new XorState { Time = HeadSeries.Never };
+        var lengthAt = into.Length;
+        into.UInt32(0);
+        into.Int64(open.Time);
+        into.Int64(open.Value);
+        into.ZigZag(open.Delta);
+        into.Varint(open.Count);
+        into.Varint(open.Bits);
+        into.Byte(open.Leading);
+        into.Byte(open.Significant);
         var chain = new List<int>();
-        for (var slot = series.Slot; slot != 0; slot = slots.Before(slot))
+        for (var slot = open.Time == HeadSeries.Never ? 0 : series.Slot; slot != 0; slot = slots.Before(slot))
         {
             chain.Add(slot);
             if (slots.FirstTime(slot) <= minValid)
@@ -30,18 +37,23 @@ internal static class HeadSeriesBytes
         }
         into.Varint((ulong)chain.Count);
         for (var i = chain.Count - 1; i >= 0; i--)
-            WriteSlot(into, slots, chain[i], chain[i] == series.Slot && series.Open.Count > 0, series.Open);
+            WriteSlot(into, slots, chain[i], chain[i] == series.Slot && open.Count > 0, open);
         into.Varint((ulong)(series.Histograms?.Length ?? 0));
         for (var i = 0; i < (series.Histograms?.Length ?? 0); i++)
             series.Histograms![i].WriteTo(into, series.Views![i]);
         into.Varint((ulong)(series.Late?.Times.Length ?? 0));
         for (var i = 0; i < (series.Late?.Times.Length ?? 0); i++)
             WriteLate(into, series.Late!, i);
+        into.PatchUInt32(lengthAt, (uint)(into.Length - lengthAt - 4));
     }
+
+    /// <summary>Goes over a series without looking at its samples.</summary>
+    public static void Skip(ref ByteReader from) => from.Bytes(checked((int)from.UInt32()));
 
     /// <summary>Gives a series what was written; how many samples that were.</summary>
     public static int Read(ref ByteReader from, Head head, HeadSeries series)
     {
+        from.UInt32();
         var open = new XorState { Time = from.Int64(), Value = from.Int64(), Delta = checked((int)from.ZigZag()), Count = checked((ushort)from.Varint()), Bits = checked((ushort)from.Varint()), Leading = from.Byte(), Significant = from.Byte() };
         var samples = 0;
         for (var left = from.Varint(); left > 0; left--)

@@ -13,9 +13,10 @@ internal sealed class HeadSeriesView : StoredSeries
     private readonly TimeRanges? _deleted;
 
     /// <summary>Taken under the head's lock.</summary>
-    public HeadSeriesView(Head head, HeadSeries series, long from, long to)
+    public HeadSeriesView(Head head, HeadSeries series, long minValid, long from, long to)
     {
-        (_slots, _labels, _slot, _openCount, _minValid) = (head.Slots, series.Labels, series.Slot, series.Open.Count, head.MinValid);
+        var slot = series.LastTime >= minValid ? series.Slot : 0;
+        (_slots, _labels, _slot, _openCount, _minValid) = (head.Slots, series.Labels, slot, series.Open.Count, minValid);
         head.Deleted.TryGetValue(series.Id, out _deleted);
         if (series.More is not { } more)
             return;
@@ -29,6 +30,12 @@ internal sealed class HeadSeriesView : StoredSeries
 
     /// <summary>No sample is earlier.</summary>
     public long MinTime => _late is { } late ? Math.Min(late.Times[0], _minValid) : _minValid;
+
+    /// <summary>Its samples out of order.</summary>
+    public LateSamples? Late => _late;
+
+    /// <summary>What was deleted of it.</summary>
+    public TimeRanges? Deleted => _deleted;
 
     /// <inheritdoc/>
     public override void Read(long from, long to, SampleBuffer into)

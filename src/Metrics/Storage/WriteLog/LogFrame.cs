@@ -30,7 +30,7 @@ internal static class LogFrame
     }
 
     /// <summary>Takes the record at a place; false, and the place stays, when there is none that is whole.</summary>
-    public static bool TryTake(ReadOnlySpan<byte> bytes, ref int at, out ReadOnlySpan<byte> content)
+    public static bool TryTake(ReadOnlySpan<byte> bytes, scoped ref int at, out ReadOnlySpan<byte> content)
     {
         content = default;
         if (bytes.Length - at < HeaderBytes || !bytes.Slice(at, 4).SequenceEqual(Mark))

@@ -12,12 +12,16 @@ internal sealed class WriteLog : IDisposable
     /// <summary>Bytes of a segment before its first record.</summary>
     public const int HeaderBytes = 8;
 
+    // Segments whose samples are known by number, for followers that missed them.
+    private const int MaxCounts = 10_000;
+
     private readonly string _folder;
     private readonly long _segmentBytes;
     private readonly DurableFiles _files;
     private readonly Lock _gate = new();
     private readonly Lock _sync = new();
     private readonly Nudge _grown = new();
+    private readonly List<(int Segment, long Count)> _samples = [];
     private int _waiting;
     private AppendFile _current;
     private int _segment;
@@ -27,6 +31,7 @@ internal sealed class WriteLog : IDisposable
     public WriteLog(string folder, int segment, long segmentBytes, DurableFiles files)
     {
         (_folder, _segment, _segmentBytes, _files) = (folder, segment, segmentBytes, files);
+        _samples.Add((segment, 0));
         _current = Begin(segment);
         End = new(segment, _current.Length);
     }
@@ -49,7 +54,7 @@ internal sealed class WriteLog : IDisposable
     public static string PathOf(string folder, int segment) => Path.Combine(folder, segment.ToString("D8", CultureInfo.InvariantCulture) + ".log");
 
     /// <summary>Adds a framed record. Throws the <see cref="IOException"/>s of the file system, and holds nothing of it then.</summary>
-    public void Append(ReadOnlySpan<byte> frame)
+    public void Append(ReadOnlySpan<byte> frame, int samples)
     {
         if (_current.Length > HeaderBytes && _current.Length + frame.Length > _segmentBytes)
             Roll();
@@ -58,6 +63,7 @@ internal sealed class WriteLog : IDisposable
         {
             End = new(_segment, _current.Length);
             _isSynced = false;
+            _samples[^1] = (_segment, _samples[^1].Count + samples);
         }
         if (Volatile.Read(ref _waiting) > 0)
             _grown.Set();
@@ -77,6 +83,9 @@ internal sealed class WriteLog : IDisposable
                 _segment++;
                 End = new(_segment, next.Length);
                 _isSynced = true;
+                if (_samples.Count == MaxCounts)
+                    _samples.RemoveAt(0);
+                _samples.Add((_segment, 0));
             }
         }
         return _segment;
@@ -124,6 +133,13 @@ internal sealed class WriteLog : IDisposable
         {
             Interlocked.Decrement(ref _waiting);
         }
+    }
+
+    /// <summary>How many samples were written to segments by this process.</summary>
+    public long SamplesIn(int from, int before)
+    {
+        lock (_gate)
+            return _samples.Where(s => s.Segment >= from && s.Segment < before).Sum(s => s.Count);
     }
 
     /// <summary>The segments that are there, in order.</summary>
