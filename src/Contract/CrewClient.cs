@@ -67,6 +67,31 @@ public sealed class CrewClient : IDisposable
     /// <summary>Takes something away, and reads what became of it.</summary>
     public Task<T> DeleteAsync<T>(string path, CancellationToken cancellation) => SendAsync<T>(HttpMethod.Delete, path, null, cancellation);
 
+    /// <summary>
+    /// Asks Prometheus' API, such as <c>MetricsAsync&lt;MetricQueryView&gt;("query", [("query", "up")])</c>. What it refuses
+    /// is thrown with its own words as the problem's detail.
+    /// </summary>
+    /// <param name="call">Below <c>/prometheus/api/v1/</c>.</param>
+    /// <param name="parameters">Sent as a form where the call takes one, so that a query may be long.</param>
+    /// <param name="cancellation">Ends the call, and the query in the control plane.</param>
+    public async Task<MetricAnswer<T>> MetricsAsync<T>(string call, IReadOnlyList<(string Name, string Value)> parameters, CancellationToken cancellation)
+    {
+        var path = "prometheus/api/v1/" + call;
+        using var form = new FormUrlEncodedContent(parameters.Select(p => KeyValuePair.Create(p.Name, p.Value)));
+        using var request = call is "query" or "query_range" or "series"
+            ? new HttpRequestMessage(HttpMethod.Post, path) { Content = form }
+            : new HttpRequestMessage(HttpMethod.Get, $"{path}?{await form.ReadAsStringAsync(cancellation)}");
+        using var response = await ExchangeAsync(request, cancellation);
+        if (response.Content.Headers.ContentType?.MediaType != "application/json")
+            await ThrowOnProblemAsync(response, cancellation);
+        var envelope = await response.Content.ReadFromJsonAsync<MetricEnvelope<T>>(Json.Options, cancellation);
+        if (envelope is { Status: "success", Data: { } data })
+            return new(data, envelope.Warnings ?? [], envelope.Infos ?? []);
+        var status = (int)response.StatusCode;
+        throw new CrewProblemException(new ProblemView(
+            "about:blank", envelope?.ErrorType ?? "", status, envelope?.Error ?? "", status >= 500 ? ProblemCodes.Internal : ProblemCodes.BadInput, []));
+    }
+
     /// <summary>Whether an artifact is stored already.</summary>
     public async Task<bool> HasArtifactAsync(string digest, CancellationToken cancellation)
     {
@@ -166,4 +191,6 @@ public sealed class CrewClient : IDisposable
             "about:blank", response.ReasonPhrase ?? "", (int)response.StatusCode,
             $"The control plane answered {(int)response.StatusCode} {response.ReasonPhrase} without saying why.", ProblemCodes.Internal, []));
     }
+
+    private sealed record MetricEnvelope<T>(string Status, T? Data, string? ErrorType, string? Error, IReadOnlyList<string>? Warnings, IReadOnlyList<string>? Infos);
 }

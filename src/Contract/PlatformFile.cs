@@ -45,6 +45,15 @@ public sealed record PlatformFile
     /// <summary>The region of this machine.</summary>
     public string Region { get; init; } = "local";
 
+    /// <summary>A <c>prometheus.yml</c> whose jobs are scraped too; null for the one in the data folder, if it is there.</summary>
+    public string? PrometheusConfig { get; init; }
+
+    /// <summary>How long metrics are kept.</summary>
+    public string MetricsRetention { get; init; } = "15d";
+
+    /// <summary>The most that metrics may take on disk; null for no limit.</summary>
+    public string? MetricsSize { get; init; }
+
     /// <summary>The folder that is used when none is named: <c>~/.groundcrew</c>.</summary>
     public static string DefaultFolder =>
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".groundcrew");

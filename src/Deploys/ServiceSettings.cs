@@ -28,6 +28,9 @@ public sealed record ServiceSettings
     /// <summary>Gates traffic.</summary>
     public Probe? Readiness { get; init; }
 
+    /// <summary>Where an instance shows its own metrics; null when it does not.</summary>
+    public string? MetricsPath { get; init; }
+
     /// <summary>A new instance must be ready within this time of its start.</summary>
     public TimeSpan ReadyDeadline { get; init; } = TimeSpan.FromSeconds(60);
 

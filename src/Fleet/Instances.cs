@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Groundcrew.Fleet;
 
 /// <summary>How a program is started: either a line for <c>/bin/sh</c> or a list of words; exactly one is set.</summary>
@@ -62,6 +64,13 @@ public sealed record InstanceSpec
 
     /// <summary>From SIGTERM to SIGKILL (T-34).</summary>
     public required TimeSpan Drain { get; init; }
+
+    /// <summary>How people see it in metrics: the deployment's label and the end of its id.</summary>
+    [JsonIgnore]
+    public string Name => NameOf(Deployment, InstanceId);
+
+    /// <summary>The <see cref="Name"/> of an instance.</summary>
+    public static string NameOf(string deployment, Guid instance) => $"{deployment}-{instance.ToString()[^6..]}";
 }
 
 /// <summary>What should become of an instance.</summary>

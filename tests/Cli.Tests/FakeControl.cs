@@ -83,7 +83,8 @@ internal sealed class FakeControl : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext http)
     {
-        var path = http.Request.Path.Value!["/api/v1/".Length..];
+        // Below Prometheus' API: GET metrics/labels for /prometheus/api/v1/labels.
+        var path = http.Request.Path.Value!.Replace("/prometheus/api/v1/", "/api/v1/metrics/", StringComparison.Ordinal)["/api/v1/".Length..];
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         Asked.Enqueue(($"{http.Request.Method} {path}{http.Request.QueryString}", path.StartsWith("artifacts/", StringComparison.Ordinal) ? "" : System.Text.Encoding.UTF8.GetString(body.ToArray()), http.Request.Headers["Idempotency-Key"]));

@@ -18,7 +18,7 @@ public sealed class GateTests(SharedHost shared) : IClassFixture<SharedHost>
         Assert.True(_host.Endpoints.Count > 45);
         Assert.All(_host.Endpoints, e => Assert.True(e.Needs is not null, $"{e.Method} {e.Pattern} names no role"));
         Assert.Equal(
-            ["/health", "/health/live", "/health/ready", "/metrics", "/openapi/v1.json", "/ready"],
+            ["/health", "/health/live", "/health/ready", "/metrics", "/openapi/v1.json", "/prometheus/-/healthy", "/prometheus/-/ready", "/ready"],
             _host.Endpoints.Where(e => e.Needs!.Role is null).Select(e => e.Pattern).Order(StringComparer.Ordinal));
         Assert.All(_host.Endpoints, e => Assert.Equal(e.Pattern.StartsWith("/link/v1/", StringComparison.Ordinal), e.Needs!.Role == Role.Node));
     }
@@ -60,6 +60,15 @@ public sealed class GateTests(SharedHost shared) : IClassFixture<SharedHost>
                 Assert.Contains($"has the role {role.Word()}", answer.IsProblem(403, ProblemCodes.Forbidden).Detail, StringComparison.Ordinal);
                 Assert.Contains($"needs {needs.Role!.Value.Word()}", answer.Text, StringComparison.Ordinal);
             }
+    }
+
+    [Fact]
+    public async Task A_token_may_come_as_the_password_of_any_name()
+    {
+        string Basic(string text) => "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(text));
+        Assert.Equal("admin", (await _host.SendAsync("GET", "/api/v1/whoami", null, (string?)null, ("Authorization", Basic("grafana:" + _host.Admin)))).Ok(200).As<WhoAmIView>().Role);
+        foreach (var wrong in (string[])[Basic("grafana:" + _host.Admin + "x"), Basic(_host.Admin), Basic(_host.Admin + ":x"), "Basic %%%", "Basic "])
+            (await _host.SendAsync("GET", "/api/v1/whoami", null, (string?)null, ("Authorization", wrong))).IsProblem(401, ProblemCodes.Unauthenticated);
     }
 
     [Fact]

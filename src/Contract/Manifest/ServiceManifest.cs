@@ -41,6 +41,11 @@ public sealed record ServiceManifest
     [Key(KeyKind.Section, "How the platform learns that an instance lives and may take traffic. An answer of 200 to 399 is good.")]
     public HealthManifest Health { get; init; } = new();
 
+    /// <summary>Where the service shows its own metrics.</summary>
+    [Key(KeyKind.Metrics, "Where the service shows its own metrics, in the text format of Prometheus or of OpenMetrics. They are fetched from every instance, and can be queried with the labels `org`, `project`, `service`, `environment`, `deployment`, `instance`, `node` and `region`. A path alone is the short form.",
+        Example = "/metrics", LeftOut = "only what the platform measures of its instances is known")]
+    public MetricsManifest? Metrics { get; init; }
+
     /// <summary>How many copies run in each region.</summary>
     [Key(KeyKind.Instances, "How many copies run in each region. One number counts for every region; a map counts by region, with `default` for those it does not name. Without `default`, the service runs only in the regions that are named.",
         Min = "1", Max = "100", Example = "{default: 2, eu-west: 3}")]
@@ -109,6 +114,7 @@ public sealed record ServiceManifest
             Liveness = Health.Resolve(Health.Liveness),
             Readiness = Health.Resolve(Health.Readiness),
             Deadline = Health.Deadline,
+            MetricsPath = Metrics?.Path,
             Instances = over.Instances ?? Instances,
             Resources = over.Resources is { } resources ? Resources.With(resources) : Resources,
             Drain = Drain,

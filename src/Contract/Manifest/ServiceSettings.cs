@@ -32,6 +32,9 @@ public sealed record ServiceSettings
     /// <summary>Gates traffic; null when an accepted connection is enough.</summary>
     public ProbeSettings? Readiness { get; init; }
 
+    /// <summary>Where an instance shows its own metrics; null when it does not.</summary>
+    public string? MetricsPath { get; init; }
+
     /// <summary>A new instance must be ready within this time.</summary>
     public required TimeSpan Deadline { get; init; }
 

@@ -29,6 +29,7 @@ internal static class DeploymentsDoor
         tagged.MapPost("/projects/{org}/{project}/promote", PromoteAsync).Needs(Role.Deployer).Accepts<PromoteRequest>("application/json").Produces<DeploymentView>(202);
         tagged.MapPost("/projects/{org}/{project}/restart", RestartAsync).Needs(Role.Deployer).Accepts<ServiceRequest>(true, "application/json").Produces<DeploymentView>(202);
         tagged.MapPost("/projects/{org}/{project}/stop", StopAsync).Needs(Role.Deployer).Accepts<ServiceRequest>(true, "application/json").Produces<DeploymentView>(202);
+        tagged.MapGet("/deployments/{label}/metrics", DeploymentMetricsDoor.ShowAsync).NeedsInAnyOrg(Role.Viewer).Produces<DeploymentMetricsView>();
         tagged.MapGet("/instances", AllInstancesAsync).NeedsInAnyOrg(Role.Viewer).Produces<InstanceView[]>();
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
 using Groundcrew.Journal;
@@ -14,7 +15,7 @@ internal sealed record Needs(Role? Role, bool AnyOrg = false);
 
 /// <summary>
 /// The one gate of the control plane: no endpoint is reached without a role that it names (U-69, T-42). An endpoint that
-/// names none is closed. Tokens come in the Authorization header only; one in the address is refused, for addresses are
+/// names none is closed. Tokens come in the Authorization header only, as Bearer or as the password of Basic; one in the address is refused, for addresses are
 /// logged.
 /// </summary>
 internal sealed class Gate(RequestDelegate next, Access access, Settings.RoleSettings settings, MetricRegistry metrics)
@@ -67,7 +68,19 @@ internal sealed class Gate(RequestDelegate next, Access access, Settings.RoleSet
         var header = http.Request.Headers.Authorization.ToString();
         if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             return await access.AuthenticateAsync(new Secret(header[7..].Trim()), http.RequestAborted);
+        if (header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+            return PasswordOf(header[6..].Trim()) is { } password ? await access.AuthenticateAsync(password, http.RequestAborted) : null;
         return header.Length == 0 && settings.Platform.TrustLoopback && IsFromThisMachine(http) ? Loopback : null;
+    }
+
+    /// <summary>A token as the password of any name (RFC 7617), for programs that know no other way, such as Grafana.</summary>
+    private static Secret? PasswordOf(string credentials)
+    {
+        var bytes = new byte[credentials.Length];
+        if (!Convert.TryFromBase64String(credentials, bytes, out var length))
+            return null;
+        var colon = bytes.AsSpan(0, length).IndexOf((byte)':');
+        return colon < 0 ? null : new Secret(Encoding.UTF8.GetString(bytes.AsSpan(colon + 1, length - colon - 1)));
     }
 
     /// <summary>

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Diagnostics;
+using System.Text;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Daemon.Doors;
@@ -14,13 +16,19 @@ internal sealed record HealthCheck(string Name, Func<CancellationToken, Task<str
 /// </summary>
 internal static class HealthDoor
 {
-    public static void MapHealth(this IEndpointRouteBuilder app, string role, params HealthCheck[] checks)
+    public static void MapHealth(this IEndpointRouteBuilder app, string role, params HealthCheck[] checks) => app.MapHealth(role, _ => { }, checks);
+
+    /// <param name="app">Where the paths are mapped.</param>
+    /// <param name="role">The role.</param>
+    /// <param name="measure">Writes further metrics behind those of the process, in the same format.</param>
+    /// <param name="checks">What makes it healthy.</param>
+    public static void MapHealth(this IEndpointRouteBuilder app, string role, Action<IBufferWriter<byte>> measure, params HealthCheck[] checks)
     {
         app.MapGet("/health", (CancellationToken c) => WholeAsync(role, checks, c)).OpenToAll().WithTags("health").Produces<object>().WithName("health");
         app.MapGet("/health/live", () => Answers.View(new { status = "alive" })).OpenToAll().WithTags("health").Produces<object>();
         app.MapGet("/health/ready", (CancellationToken c) => ReadyAsync(checks, c)).OpenToAll().WithTags("health").Produces<object>();
         app.MapGet("/ready", (CancellationToken c) => ReadyAsync(checks, c)).OpenToAll().WithTags("health").Produces<object>();
-        app.MapGet("/metrics", (MetricRegistry metrics) => Results.Text(metrics.WriteText(), MetricRegistry.ContentType))
+        app.MapGet("/metrics", (MetricRegistry metrics, HttpContext http) => WriteAsync(http, metrics, measure))
             .OpenToAll().WithTags("health").Produces<string>(200, "text/plain");
     }
 
@@ -38,8 +46,29 @@ internal static class HealthDoor
         metrics.Observe("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
             () => Read(() => new DateTimeOffset(self.StartTime).ToUnixTimeMilliseconds() / 1000d));
         metrics.Observe("process_open_fds", "Number of open file descriptors.", () => Read(() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count()));
+        metrics.Observe("process_max_fds", "Maximum number of open file descriptors.", () => Read(MaxOpenFiles));
+        metrics.Observe("process_virtual_memory_bytes", "Virtual memory size in bytes.", () => Read(() =>
+        {
+            self.Refresh();
+            return self.VirtualMemorySize64;
+        }));
         metrics.Observe("dotnet_gc_heap_total_allocated_bytes_total", "Bytes allocated on the managed heap since the process started.",
             () => GC.GetTotalAllocatedBytes());
+    }
+
+    private static async Task WriteAsync(HttpContext http, MetricRegistry metrics, Action<IBufferWriter<byte>> measure)
+    {
+        http.Response.ContentType = MetricRegistry.ContentType;
+        Encoding.UTF8.GetBytes(metrics.WriteText(), http.Response.BodyWriter);
+        measure(http.Response.BodyWriter);
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+    }
+
+    /// <summary>The soft limit of proc(5), "limits": its third column from the right.</summary>
+    private static double MaxOpenFiles()
+    {
+        var line = File.ReadLines("/proc/self/limits").First(l => l.StartsWith("Max open files", StringComparison.Ordinal));
+        return double.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3], out var most) ? most : double.PositiveInfinity;
     }
 
     /// <summary>What the kernel shows in files cannot be read without a descriptor, which is when the other metrics are wanted most.</summary>

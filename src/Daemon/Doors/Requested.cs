@@ -83,6 +83,7 @@ internal static class Requested
         Secrets = service.Secrets,
         Liveness = ProbeOf(service.Liveness),
         Readiness = ProbeOf(service.Readiness),
+        MetricsPath = service.MetricsPath,
         ReadyDeadline = service.Deadline,
         Limits = new ResourceLimits(service.Resources.Millicores, service.Resources.MemoryBytes),
         InstancesPerRegion = request.InstancesPerRegion ?? service.Instances.Default ?? 0,

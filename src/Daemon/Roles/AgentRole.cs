@@ -27,9 +27,11 @@ internal static class AgentRole
         await host.StartAsync();
         link.Register((INodeTaskHandler)host);
         link.Register((INodeStreamSource)host);
+        using var relay = new ScrapeRelay(new Uri($"http://{TargetTransport.LocalHost(settings.Listen)}:{settings.Platform.AgentPort}"), TimeProvider.System);
+        link.Register(relay);
         link.Start();
 
-        app.MapHealth("agent",
+        app.MapHealth("agent", new NodeMeasures(host, TimeProvider.System).WriteTo,
             new HealthCheck("control plane", _ => Task.FromResult(link.Connected ? null : "the link to the control plane does not stand; instances run on")));
         app.MapGet("/instances", () => Answers.View(host.Snapshot()));
         if (!await RoleHost.TryStartAsync(app, "agent", stop, settings.Platform.AgentPort))

@@ -30,15 +30,33 @@ internal static class ControlRole
         foreach (var loop in app.Services.GetServices<ILoop>().Concat(JournalLoops.Make(access, app.Services.GetRequiredService<RequestKeys>())))
             loops.Add(loop);
         var operations = app.Services.GetRequiredService<Operations>();
+        if (Opened(app) is not { } monitoring)
+            return RoleEnds.CannotStartCode;
 
         if (!await RoleHost.TryStartAsync(app, "control", stop, settings.Platform.ControlPort))
             return RoleEnds.PortTaken;
         await operations.StartAsync(stop);
         await loops.StartAsync();
+        var measuring = monitoring.RunAsync(stop);
         await RoleHost.UntilStoppedAsync(app, stop);
         await loops.StopAsync();
         await operations.StopAsync();
+        await measuring;
         return 0;
+    }
+
+    /// <summary>The metrics, with their log read back; null, with words why, when their folder cannot be used.</summary>
+    private static Monitoring? Opened(WebApplication app)
+    {
+        try
+        {
+            return app.Services.GetRequiredService<Monitoring>();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            RoleEnds.CannotStart("control", $"its metrics cannot be opened: {e.Message}");
+            return null;
+        }
     }
 
     /// <summary>The control plane over its store, not started yet. A test changes the builder last.</summary>
@@ -75,6 +93,7 @@ internal static class ControlRole
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();
+        app.MapPrometheus();
         app.MapBreakersOfTheGuide();
         app.MapLink();
     }
@@ -90,6 +109,7 @@ internal static class ControlRole
         services.AddFleet();
         services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts")) { Domains = DomainsOf(settings.Platform) }).AddDeploys();
         services.AddSingleton<Views>().AddSingleton<AskedEdges>();
+        services.AddSingleton<Monitoring>().AddSingleton<PlatformTargets>().AddSingleton<ILoop, ScrapeTargetsLoop>();
         // A parameter of a wrong type is a problem with words, as every other one is.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddOpenApi("v1", ApiDescription.Configure);

@@ -34,7 +34,11 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _listen = new("--listen") { Description = "Address that the control plane and the status doors listen on (default 127.0.0.1)." };
     private readonly Option<string?> _control = new("--control") { Description = "Address of the control plane, for an agent or edge on another machine." };
 
-    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control];
+    private readonly Option<string?> _prometheusConfig = new("--prometheus-config") { Description = "A prometheus.yml whose jobs are scraped too, read again when it changes (default: prometheus.yml in the data folder, if it is there)." };
+    private readonly Option<string?> _metricsRetention = new("--metrics-retention") { Description = "How long metrics are kept, such as 90d (default 15d)." };
+    private readonly Option<string?> _metricsSize = new("--metrics-size") { Description = "The most that metrics may take on disk, such as 20Gi; the oldest go first (default: no limit)." };
+
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control, _prometheusConfig, _metricsRetention, _metricsSize];
 
     public void AddTo(Command command)
     {
@@ -60,6 +64,9 @@ internal sealed class PlatformOptions
             DnsServers = parsed.GetValue(_dnsServers) ?? before.DnsServers,
             Region = parsed.GetValue(_region) ?? before.Region,
             TrustLoopback = parsed.GetValue(_trustLoopback) ?? false,
+            PrometheusConfig = parsed.GetValue(_prometheusConfig) is { } file ? Path.GetFullPath(file) : before.PrometheusConfig,
+            MetricsRetention = parsed.GetValue(_metricsRetention) ?? before.MetricsRetention,
+            MetricsSize = parsed.GetValue(_metricsSize) ?? before.MetricsSize,
         };
         JudgePorts(problems,
             (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeHttpsPort, platform.EdgeHttpsPort),
@@ -82,9 +89,23 @@ internal sealed class PlatformOptions
         if (!Uri.TryCreate(control, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
             problems.Add("bad-address", "--control", $"'{control}' is not an address.", "Use one such as http://10.0.0.1:8080.");
         var store = StoreConnection(parsed.GetValue(_store), problems);
+        var metrics = MetricsOf(platform, problems);
         return problems.IsEmpty
-            ? Judged<RoleSettings>.Good(new RoleSettings(data, platform, address!, hostname, store, listen))
+            ? Judged<RoleSettings>.Good(new RoleSettings(data, platform, address!, hostname, store, listen) { Metrics = metrics })
             : Judged<RoleSettings>.Bad(problems.Problems);
+    }
+
+    private static MetricsSettings MetricsOf(PlatformFile platform, ProblemList problems)
+    {
+        if (platform.PrometheusConfig is { } config && !File.Exists(config))
+            problems.Add("no-file", "--prometheus-config", $"There is no file '{config}'.", "Name a prometheus.yml that is there.");
+        var retention = Quantity.ParseDuration(platform.MetricsRetention);
+        if (retention is null || retention < TimeSpan.FromHours(2) || retention > TimeSpan.FromDays(36_500))
+            problems.Add("bad-duration", "--metrics-retention", $"'{platform.MetricsRetention}' is not a time that metrics can be kept.", "Use 2h to 36500d, such as 90d.");
+        var size = platform.MetricsSize is { } text ? Quantity.ParseBytes(text) : null;
+        if (platform.MetricsSize is not null && size is null or < 64 * 1024 * 1024)
+            problems.Add("bad-size", "--metrics-size", $"'{platform.MetricsSize}' is not a size that metrics fit into.", "Use at least 64Mi, such as 20Gi.");
+        return new MetricsSettings(platform.PrometheusConfig, retention ?? TimeSpan.Zero, size);
     }
 
     private static PlatformFile Before(string data, ProblemList problems)

@@ -44,6 +44,8 @@ internal sealed class EdgeLink(RoleSettings settings, string folder, EdgeHandove
             var table = services.GetRequiredService<EdgeTable>();
             link.Register(new EdgeTasks(table, logs.CreateLogger<EdgeTasks>()));
             link.Register(new EdgeAspects(table));
+            using var relay = new ScrapeRelay(new Uri($"http://{TargetTransport.LocalHost(settings.Listen)}:{settings.Platform.EdgeStatusPort}"), TimeProvider.System);
+            link.Register(relay);
             var certificates = new CertificateTasks(
                 services.GetRequiredService<EdgeCertificates>(), new LinkSources(link), TimeProvider.System, logs.CreateLogger<CertificateTasks>());
             link.Register(certificates);

@@ -61,6 +61,9 @@ internal sealed partial class InstanceActor : IAsyncDisposable
     /// <summary>Its state for readers; replaced whole.</summary>
     public InstanceView Now => _view;
 
+    /// <summary>What it was told to run.</summary>
+    public InstanceSpec Spec => _record.Spec;
+
     /// <summary>The artifact that it uses; null when it needs none any more.</summary>
     public string? Artifact => _view.Status.State == InstanceState.Stopped ? null : _record.Spec.Artifact;
 

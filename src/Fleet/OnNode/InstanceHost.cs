@@ -123,6 +123,10 @@ public sealed class InstanceHost : INodeTaskHandler, INodeStreamSource, IAsyncDi
     /// <summary>Every instance of this node, stopped ones for as long as they are kept.</summary>
     public IReadOnlyList<InstanceView> Snapshot() => [.. _actors.Values.Select(a => a.Now).OrderBy(v => v.InstanceId)];
 
+    /// <summary>The instances that have a process now, for measuring.</summary>
+    internal IReadOnlyList<MeasuredInstance> Running() =>
+        [.. _actors.Values.Where(a => a.Now.Status.Pid is not null).Select(a => _parts.Groups.Measured(a.Spec, a.Now.Status.Pid ?? 0)).OrderBy(i => i.Spec.InstanceId)];
+
     /// <summary>Writes the output of an instance as JSON lines of <see cref="LogLine"/>; blanks between lines only show that the stream lives.</summary>
     public async Task WriteAsync(JsonElement question, Stream output, CancellationToken cancellation)
     {

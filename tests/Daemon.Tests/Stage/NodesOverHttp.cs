@@ -96,6 +96,13 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     private async Task<byte[]> SaysAsync(Guid node, StreamRequest asked)
     {
         using var answer = new MemoryStream();
+        if (asked.Kind == ScrapeQuestion.Kind)
+        {
+            // What a node would show; the control plane's own metrics stand for it.
+            using var relay = new ScrapeRelay(_host.Address, TimeProvider.System);
+            await relay.WriteAsync(asked.Payload, answer, CancellationToken.None);
+            return answer.ToArray();
+        }
         if (node == Edge && asked.Kind == EdgeQuestion.Kind)
             await new EdgeAspects(Table).WriteAsync(asked.Payload, answer, CancellationToken.None);
         return node == Worker ? Output : answer.ToArray();

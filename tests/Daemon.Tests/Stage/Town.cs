@@ -190,7 +190,7 @@ internal sealed class Town : IAsyncDisposable
         yield return new("GET", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Nodes.Worker}");
         foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current", "/split"])
             yield return new("GET", "/api/v1/projects/{org}/{project}" + tail, "/api/v1/projects/acme/web" + tail);
-        foreach (var tail in (string[])["", "/instances"])
+        foreach (var tail in (string[])["", "/instances", "/metrics"])
             yield return new("GET", "/api/v1/deployments/{label}" + tail, $"/api/v1/deployments/{Current.Label}{tail}");
         foreach (var tail in (string[])["", "/events"])
             yield return new("GET", "/api/v1/operations/{id:guid}" + tail, $"/api/v1/operations/{Current.Operation}{tail}");

@@ -41,6 +41,7 @@ internal static class FormCatalog
         KeyKind.PathPattern => new TextForm(EdgeTextRules.PathPattern),
         KeyKind.Compression => new ShortRecordForm(new RecordForm(Shape.Of(property.PropertyType)), "enabled"),
         KeyKind.MediaTypes => new ListForm(new TextForm(EdgeTextRules.MediaType)),
+        KeyKind.Metrics => new ShortRecordForm(new RecordForm(Shape.Of(property.PropertyType)), "path"),
         _ => throw new InvalidOperationException($"No form for {key.Kind}."),
     };
 }

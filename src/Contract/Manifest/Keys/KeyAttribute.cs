@@ -37,6 +37,7 @@ internal enum KeyKind
     PathPattern,
     Compression,
     MediaTypes,
+    Metrics,
 }
 
 /// <summary>

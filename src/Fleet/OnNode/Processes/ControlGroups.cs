@@ -62,6 +62,14 @@ internal sealed class ControlGroups
                     yield return pid;
     }
 
+    /// <summary>Where the kernel tells what an instance uses.</summary>
+    public MeasuredInstance Measured(InstanceSpec spec, int pid)
+    {
+        var name = spec.InstanceId.ToString("N");
+        return new MeasuredInstance(
+            spec, pid, _memory is null ? null : Path.Combine(_memory, name), _cpu is null ? null : Path.Combine(_cpu, name), _version == "cgroup v2");
+    }
+
     /// <summary>How often the kernel ended a process of the instance for want of memory.</summary>
     public long OutOfMemoryKills(Guid instance)
     {

@@ -3,13 +3,14 @@ using System.Text;
 namespace Groundcrew.Metrics;
 
 /// <summary>Durations as Prometheus' files write them: <c>1y2w3d4h5m6s7ms</c> with each unit at most once, or <c>0</c>.</summary>
-internal static class PrometheusDuration
+public static class PrometheusDuration
 {
     private static readonly (string Name, long Milliseconds)[] Units =
     [
         ("y", 365L * 86_400_000), ("w", 7L * 86_400_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ];
 
+    /// <summary>Reads one; false when the text is none, or longer than Go's durations can be.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = TimeSpan.Zero;

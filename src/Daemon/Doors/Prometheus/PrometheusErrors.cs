@@ -1,0 +1,41 @@
+using Groundcrew.Metrics;
+using Groundcrew.PromQL;
+
+namespace Groundcrew.Daemon.Doors;
+
+/// <summary>
+/// An answer of Prometheus' API that is an error: its <c>errorType</c>, the status of HTTP that goes with it, and its
+/// words, which are those of Prometheus because tools compare them.
+/// </summary>
+internal sealed class PrometheusErrorException(string type, int status, string message) : Exception(message)
+{
+    public string Type { get; } = type;
+
+    public int Status { get; } = status;
+
+    /// <summary>A parameter is wrong.</summary>
+    public static PrometheusErrorException BadData(string message) => new("bad_data", StatusCodes.Status400BadRequest, message);
+
+    /// <summary>A parameter is wrong, and which.</summary>
+    public static PrometheusErrorException BadParameter(string name, string message) => BadData($"invalid parameter {Quoted(name)}: {message}");
+
+    /// <summary>It cannot be done now.</summary>
+    public static PrometheusErrorException Unavailable(string message) => new("unavailable", StatusCodes.Status503ServiceUnavailable, message);
+
+    /// <summary>Why a query has no answer.</summary>
+    public static PrometheusErrorException Of(QueryError error) => error.Kind switch
+    {
+        QueryErrorKind.BadData => BadParameter("query", error.Message),
+        QueryErrorKind.Execution => new("execution", StatusCodes.Status422UnprocessableEntity, error.Message),
+        QueryErrorKind.Timeout => new("timeout", StatusCodes.Status503ServiceUnavailable, error.Message),
+        _ => new("canceled", StatusCodes.Status499ClientClosedRequest, error.Message),
+    };
+
+    /// <summary>A text as Go's <c>%q</c> writes it.</summary>
+    public static string Quoted(string text)
+    {
+        var quoted = new System.Text.StringBuilder();
+        LabelText.AppendQuoted(quoted, text);
+        return quoted.ToString();
+    }
+}

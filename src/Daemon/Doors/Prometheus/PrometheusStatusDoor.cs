@@ -1,0 +1,129 @@
+using System.Text.Json;
+using Groundcrew.Daemon.Settings;
+using Groundcrew.Daemon.Wiring;
+using Groundcrew.Metrics;
+
+namespace Groundcrew.Daemon.Doors;
+
+/// <summary>What the platform says about itself in Prometheus' words: <c>status/…</c>, and <c>rules</c> and <c>alerts</c>, of which there are none.</summary>
+internal static class PrometheusStatusDoor
+{
+    /// <summary>The version of Prometheus whose language and API this is; clients choose by it what they ask.</summary>
+    public const string Speaks = "3.5.0";
+
+    private const int TopByDefault = 10;
+    private static readonly TimeSpan Newest = TimeSpan.FromHours(2);
+
+    public static Task<PrometheusAnswer> RulesAsync(PrometheusRequest request) => Empty("groups");
+
+    public static Task<PrometheusAnswer> AlertsAsync(PrometheusRequest request) => Empty("alerts");
+
+    public static Task<PrometheusAnswer> AlertmanagersAsync(PrometheusRequest request) => Empty("activeAlertmanagers", "droppedAlertmanagers");
+
+    public static Task<PrometheusAnswer> BuildAsync(PrometheusRequest request) => Texts(
+        ("version", Speaks), ("revision", $"groundcrew {ProgramVersion.Text}"), ("branch", ""), ("buildUser", ""), ("buildDate", ""), ("goVersion", ""));
+
+    public static Task<PrometheusAnswer> ConfigAsync(PrometheusRequest request) => Texts(("yaml", RedactedYaml.Of(request.Monitoring.Config.Text)));
+
+    public static Task<PrometheusAnswer> FlagsAsync(PrometheusRequest request)
+    {
+        var options = request.Monitoring.Options;
+        return Texts(
+            ("storage.tsdb.retention.time", PrometheusDuration.Format(options.Retention)), ("storage.tsdb.retention.size", $"{options.MaxBytes ?? 0}B"),
+            ("web.enable-admin-api", "true"), ("web.enable-lifecycle", "true"), ("web.enable-remote-write-receiver", "true"), ("web.route-prefix", "/prometheus"));
+    }
+
+    public static Task<PrometheusAnswer> RuntimeAsync(PrometheusRequest request)
+    {
+        var (monitoring, now) = (request.Monitoring, DateTimeOffset.FromUnixTimeMilliseconds(request.Now));
+        return Task.FromResult(PrometheusAnswer.Of(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("startTime"u8, monitoring.StartedAt.UtcDateTime);
+            writer.WriteString("CWD"u8, monitoring.Options.Folder);
+            writer.WriteString("hostname"u8, request.Http.RequestServices.GetRequiredService<RoleSettings>().Hostname);
+            writer.WriteString("serverTime"u8, now.UtcDateTime);
+            writer.WriteBoolean("reloadConfigSuccess"u8, monitoring.Config.Refused.Count == 0);
+            writer.WriteString("lastConfigTime"u8, monitoring.Config.LoadedAt.UtcDateTime);
+            writer.WriteNumber("corruptionCount"u8, 0);
+            writer.WriteNumber("goroutineCount"u8, ThreadPool.ThreadCount);
+            writer.WriteNumber("GOMAXPROCS"u8, Environment.ProcessorCount);
+            writer.WriteString("GOGC"u8, "");
+            writer.WriteString("GODEBUG"u8, "");
+            writer.WriteString("storageRetention"u8, PrometheusDuration.Format(monitoring.Options.Retention));
+            writer.WriteEndObject();
+        }));
+    }
+
+    /// <summary>What a program that is answering has read back is all of it.</summary>
+    public static Task<PrometheusAnswer> ReplayAsync(PrometheusRequest request)
+    {
+        var last = request.Monitoring.Store.End.Segment;
+        return Task.FromResult(PrometheusAnswer.Of(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("min"u8, 0);
+            writer.WriteNumber("max"u8, last);
+            writer.WriteNumber("current"u8, last);
+            writer.WriteEndObject();
+        }));
+    }
+
+    /// <summary>How many series there are, by what makes them many. Counted over the series of the last two hours that the caller may see.</summary>
+    public static Task<PrometheusAnswer> StoreAsync(PrometheusRequest request)
+    {
+        var most = request.Parameters.Limit() ?? TopByDefault;
+        using var reader = request.Source.OpenReader();
+        var counts = new SeriesCounts();
+        foreach (var series in reader.Select(request.Now - (long)Newest.TotalMilliseconds, request.Now, [new LabelMatcher(MatchKind.NotEqual, "__name__", "")], request.Cancellation))
+            counts.Add(series.Labels);
+        return Task.FromResult(PrometheusAnswer.Of(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartObject("headStats"u8);
+            writer.WriteNumber("numSeries"u8, counts.Series);
+            writer.WriteNumber("numLabelPairs"u8, counts.Pairs.Count);
+            writer.WriteNumber("chunkCount"u8, 0);
+            writer.WriteNumber("minTime"u8, request.Now - (long)Newest.TotalMilliseconds);
+            writer.WriteNumber("maxTime"u8, request.Now);
+            writer.WriteEndObject();
+            WriteTop(writer, "seriesCountByMetricName", counts.Metrics, most);
+            WriteTop(writer, "labelValueCountByLabelName", counts.ValuesOfLabels(), most);
+            WriteTop(writer, "memoryInBytesByLabelName", counts.BytesOfLabels(), most);
+            WriteTop(writer, "seriesCountByLabelValuePair", counts.Pairs.Select(p => KeyValuePair.Create($"{p.Key.Name}={p.Key.Value}", p.Value)), most);
+            writer.WriteEndObject();
+        }));
+    }
+
+    private static void WriteTop(Utf8JsonWriter writer, string name, IEnumerable<KeyValuePair<string, long>> counts, int most)
+    {
+        writer.WriteStartArray(name);
+        foreach (var (text, count) in counts.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).Take(most))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name"u8, text);
+            writer.WriteNumber("value"u8, count);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+
+    private static Task<PrometheusAnswer> Empty(params IReadOnlyList<string> lists) => Task.FromResult(PrometheusAnswer.Of(writer =>
+    {
+        writer.WriteStartObject();
+        foreach (var list in lists)
+        {
+            writer.WriteStartArray(list);
+            writer.WriteEndArray();
+        }
+        writer.WriteEndObject();
+    }));
+
+    private static Task<PrometheusAnswer> Texts(params (string Name, string Value)[] texts) => Task.FromResult(PrometheusAnswer.Of(writer =>
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in texts)
+            writer.WriteString(name, value);
+        writer.WriteEndObject();
+    }));
+}

@@ -1,0 +1,146 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Daemon.Settings;
+using Groundcrew.Fleet;
+using Groundcrew.Metrics;
+using Groundcrew.PromQL;
+
+namespace Groundcrew.Daemon.Wiring;
+
+/// <summary>How the configuration stands. Immutable.</summary>
+/// <param name="Config">What holds.</param>
+/// <param name="Text">The file that it came from.</param>
+/// <param name="LoadedAt">When it was taken.</param>
+/// <param name="Refused">What is wrong with the file as it is now; empty when it is the one that holds.</param>
+internal sealed record ConfigState(PrometheusConfig Config, string Text, DateTimeOffset LoadedAt, IReadOnlyList<Problem> Refused);
+
+/// <summary>
+/// The platform's metrics: the store, what fetches into it, and what asks it. Opening it reads the store's log back.
+/// Thread-safe.
+/// </summary>
+internal sealed class Monitoring : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly MetricRegistry _metrics;
+    private readonly string _folder;
+    private IReadOnlyList<RemoteWriteSender> _senders = [];
+    private readonly PrometheusFile _file;
+    private readonly HttpMessageInvoker _transport;
+    private readonly ISignals _signals;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<Monitoring> _log;
+    private readonly Metric.Series _configOk;
+    private IReadOnlyDictionary<string, IReadOnlyList<TargetGroup>> _found = new Dictionary<string, IReadOnlyList<TargetGroup>>();
+    private volatile ConfigState _state;
+
+    public Monitoring(RoleSettings settings, Nodes nodes, Link link, MetricRegistry metrics, ISignals signals, TimeProvider clock, ILogger<Monitoring> log)
+    {
+        (_signals, _clock, _log, _metrics, StartedAt) = (signals, clock, log, metrics, clock.GetUtcNow());
+        _folder = settings.FolderOf("control");
+        _file = new PrometheusFile(settings.Metrics.ConfigFile ?? Path.Combine(settings.Data, "prometheus.yml"));
+        _configOk = metrics.Gauge("prometheus_config_last_reload_successful", "Whether the last configuration reload attempt was successful.").With();
+        _state = new ConfigState(new PrometheusConfig(), "", StartedAt, []);
+        Options = new StoreOptions { Folder = Path.Combine(_folder, "metrics"), Retention = settings.Metrics.Retention, MaxBytes = settings.Metrics.MaxBytes };
+        Store = MetricStore.Open(Options, clock, metrics, signals);
+        Queries = new Queries(new EngineOptions(), metrics, clock);
+        _transport = new HttpMessageInvoker(new TargetTransport(settings, nodes, link));
+        Scraper = new Scraper(Store, new ScraperSettings
+        {
+            Transport = job => PlatformJobs.All.Contains(job) ? _transport : null, PublicHost = settings.Hostname, UserAgent = $"Groundcrew/{ProgramVersion.Text}",
+        }, metrics, clock);
+        Receiver = new RemoteWriteReceiver(Store, metrics);
+    }
+
+    public StoreOptions Options { get; }
+
+    public MetricStore Store { get; }
+
+    public Queries Queries { get; }
+
+    public Scraper Scraper { get; }
+
+    /// <summary>Takes what others send.</summary>
+    public RemoteWriteReceiver Receiver { get; }
+
+    public DateTimeOffset StartedAt { get; }
+
+    /// <summary>How the configuration stands.</summary>
+    public ConfigState Config => _state;
+
+    /// <summary>Works until it is stopped: compacts, drops what is too old.</summary>
+    public Task RunAsync(CancellationToken stop) => Store.RunAsync(stop);
+
+    /// <summary>Scrapes what was found, and reads the file again if it changed.</summary>
+    public async Task FollowAsync(IReadOnlyDictionary<string, IReadOnlyList<TargetGroup>> found, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            _found = found;
+            if (_file.HasChanged)
+                await TakeAsync();
+            else
+                Apply();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Reads the file. One that is wrong changes nothing and raises a signal; its problems are the result.</summary>
+    public async Task<IReadOnlyList<Problem>> ReloadAsync(CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            return await TakeAsync();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_senders.Select(s => s.DisposeAsync().AsTask()));
+        await Scraper.DisposeAsync();
+        _transport.Dispose();
+        Queries.Dispose();
+        await Store.DisposeAsync();
+        _turn.Dispose();
+    }
+
+    private async Task<IReadOnlyList<Problem>> TakeAsync()
+    {
+        var judged = _file.Read();
+        _configOk.Set(judged.Value is null ? 0 : 1);
+        if (judged.Value is not { } config)
+        {
+            _state = _state with { Refused = judged.Problems };
+            _signals.Raise(new Signal(
+                "prometheus-config-refused", _file.Path, $"The file is not taken, the configuration before it holds on: {string.Join("; ", judged.Problems)}", SignalUrgency.Warning, _clock.GetUtcNow()));
+            return judged.Problems;
+        }
+        _state = new ConfigState(config, _file.Text, _clock.GetUtcNow(), []);
+        Apply();
+        await SendAsync(config);
+        _log.LogInformation("{File} is taken: {Jobs} jobs besides the platform's own, {Receivers} receivers of remote write", _file.Path, config.ScrapeConfigs.Count, config.RemoteWrites.Count);
+        return [];
+    }
+
+    /// <summary>Those of before end first, for they keep in a file how far they came, and the new ones go on from there.</summary>
+    private async Task SendAsync(PrometheusConfig config)
+    {
+        await Task.WhenAll(_senders.Select(s => s.DisposeAsync().AsTask()));
+        _senders =
+        [
+            .. config.RemoteWrites.Select(to => new RemoteWriteSender(
+                to, config.Global.ExternalLabels, Store, Path.Combine(_folder, "remote-write", RemoteWriteSender.FileNameFor(to)), DurableFiles.Real, _metrics, _clock)),
+        ];
+        foreach (var sender in _senders)
+            sender.Start();
+    }
+
+    private void Apply() => Scraper.Apply(_state.Config with { ScrapeConfigs = [.. PlatformJobs.All, .. _state.Config.ScrapeConfigs] }, _found);
+}
