@@ -90,6 +90,31 @@ public sealed class DurableFiles(Action<DurableStep, string>? before = null)
         }
     }
 
+    /// <summary>Opens a file to add to its end; it is made when missing, and so is its folder.</summary>
+    public AppendFile OpenAppend(string path, UnixFileMode mode = Private)
+    {
+        CreateFolder(FolderOf(path));
+        return new(path, mode, before);
+    }
+
+    /// <summary>
+    /// Gives a folder whose files are written and synced its final name, which is the moment at which it is there.
+    /// </summary>
+    public void CommitFolder(string temporary, string path)
+    {
+        Posix.SyncFolder(temporary);
+        before?.Invoke(DurableStep.Rename, path);
+        Directory.Move(temporary, path);
+        before?.Invoke(DurableStep.SyncFolder, path);
+        Posix.SyncFolder(FolderOf(path));
+    }
+
+    /// <summary>
+    /// Gives a file that is written and synced its final name, in place of what had it; for files that are too large to be
+    /// written at once.
+    /// </summary>
+    public void CommitFile(string temporary, string path) => Commit(temporary, path);
+
     /// <summary>Deletes a file and makes the deletion durable; a missing file is fine.</summary>
     public void Delete(string path)
     {

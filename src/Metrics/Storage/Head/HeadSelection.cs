@@ -1,0 +1,60 @@
+using System.Text;
+
+namespace Groundcrew.Metrics;
+
+/// <summary>What readers ask of the head; each answer is of one moment.</summary>
+internal static class HeadSelection
+{
+    /// <summary>
+    /// The series that fulfil all conditions and may have samples in a range, in the order of their labels.
+    /// <paramref name="minValid"/> is <see cref="Head.MinValid"/> when the reader opened: what is older it has from blocks.
+    /// </summary>
+    public static List<HeadSeriesView> Select(this Head head, long minValid, long from, long to, IReadOnlyList<LabelMatcher> matchers, CancellationToken cancellation)
+    {
+        var views = new List<HeadSeriesView>();
+        head.State.EnterReadLock();
+        try
+        {
+            foreach (var id in head.Postings.Select(matchers, cancellation))
+            {
+                var series = head.Table.Of(id)!;
+                if ((series.LastTime >= Math.Max(from, minValid) && minValid <= to) || series.More is { LateCount: > 0 })
+                    views.Add(new(head, series, minValid, from, to));
+            }
+        }
+        finally
+        {
+            head.State.ExitReadLock();
+        }
+        views.Sort(static (a, b) => a.Labels.CompareTo(b.Labels));
+        return views;
+    }
+
+    /// <summary>Adds the names of labels, or the values of one name, of the series that fulfil all conditions.</summary>
+    public static void AddTexts(SeriesIndex index, string? name, IReadOnlyList<LabelMatcher> matchers, HashSet<string> into, CancellationToken cancellation)
+    {
+        var utf8 = name is null ? null : Encoding.UTF8.GetBytes(name);
+        var at = utf8 is null ? 0 : index.FindName(utf8);
+        if (at < 0)
+            return;
+        if (matchers.Count > 0)
+        {
+            foreach (var series in index.Select(matchers, cancellation))
+                AddOf(index.LabelsOf(series), utf8, into);
+            return;
+        }
+        for (var i = 0; i < (utf8 is null ? index.NameCount : index.ValueCount(at)); i++)
+            into.Add(Encoding.UTF8.GetString(utf8 is null ? index.NameAt(i) : index.ValueAt(at, i)));
+    }
+
+    private static void AddOf(Labels labels, byte[]? name, HashSet<string> into)
+    {
+        if (name is null)
+        {
+            foreach (var label in labels)
+                into.Add(label.Name);
+        }
+        else if (labels.TryGet(name, out var value))
+            into.Add(Encoding.UTF8.GetString(value));
+    }
+}
