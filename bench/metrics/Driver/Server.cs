@@ -154,7 +154,7 @@ internal sealed class CrewServer(string crew, string folder, int port, string? s
 
     protected override Process Spawn() => Tools.Start(crew, Log,
     [
-        "serve", "--role", "control", "--data", Path.Combine(Folder, "data"), "--port", Port.ToString(CultureInfo.InvariantCulture), "--trust-loopback",
+        "serve", "--role", "control", "--data", Path.Combine(Folder, "data"), "--control-port", Port.ToString(CultureInfo.InvariantCulture), "--trust-loopback",
         .. scrapeConfig is null ? [] : new[] { "--prometheus-config", scrapeConfig },
     ]);
 
