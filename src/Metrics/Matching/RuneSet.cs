@@ -11,6 +11,7 @@ internal sealed class RuneSet
     private static readonly Lazy<Dictionary<int, int[]>> Orbits = new(FindOrbits);
     private static readonly Lazy<Dictionary<string, RuneSet>> Categories = new(FindCategories);
     private List<(int First, int Last)> _ranges = [];
+    private bool _isJoined;
 
     /// <summary>The ranges in order, neighbours joined.</summary>
     public IReadOnlyList<(int First, int Last)> Ranges
@@ -28,12 +29,14 @@ internal sealed class RuneSet
     public RuneSet Add(int first, int last)
     {
         _ranges.Add((first, last));
+        _isJoined = false;
         return this;
     }
 
     public RuneSet Add(RuneSet other)
     {
         _ranges.AddRange(other._ranges);
+        _isJoined = false;
         return this;
     }
 
@@ -85,10 +88,11 @@ internal sealed class RuneSet
         var (start, before) = (0, CodeOf(0));
         for (var rune = 1; rune <= Last + 1; rune++)
         {
-            var code = rune > Last ? "" : CodeOf(rune);
+            var code = rune > Last ? "end" : CodeOf(rune);
             if (code == before)
                 continue;
-            foreach (var name in (ReadOnlySpan<string>)[before, before[..1]])
+            // What Unicode has not given out is in no category here, as in Go.
+            foreach (var name in before.Length == 0 ? (ReadOnlySpan<string>)[] : [before, before[..1]])
             {
                 if (!found.TryGetValue(name, out var set))
                     found.Add(name, set = new());
@@ -130,12 +134,12 @@ internal sealed class RuneSet
         UnicodeCategory.CurrencySymbol => "Sc",
         UnicodeCategory.ModifierSymbol => "Sk",
         UnicodeCategory.OtherSymbol => "So",
-        _ => "Cn",
+        _ => "",
     };
 
     private void Join()
     {
-        if (_ranges.Count < 2)
+        if (_isJoined || _ranges.Count == 0)
             return;
         _ranges.Sort();
         var joined = new List<(int First, int Last)> { _ranges[0] };
@@ -147,7 +151,7 @@ internal sealed class RuneSet
             else
                 joined.Add((first, last));
         }
-        _ranges = joined;
+        (_ranges, _isJoined) = (joined, true);
     }
 
     /// <summary>For each character that has other cases all of them, itself too.</summary>
