@@ -116,8 +116,8 @@ public sealed class HistogramSum
         (_sum.ZeroCount, lost.ZeroCount) = Compensated.Add(_sum.ZeroCount, lost.ZeroCount, other.ZeroCount);
         (_sum.Count, lost.Count) = Compensated.Add(_sum.Count, lost.Count, other.Count);
         (_sum.Sum, lost.Sum) = Compensated.Add(_sum.Sum, lost.Sum, other.Sum);
-        (_sum.Positive, lost.Positive) = AddUp(_sum.Positive, lost.Positive, other.Positive);
-        (_sum.Negative, lost.Negative) = AddUp(_sum.Negative, lost.Negative, other.Negative);
+        (_sum.Positive, lost.Positive) = AddUp(_sum.Positive, lost.Positive, _sum.Outside(other.Positive));
+        (_sum.Negative, lost.Negative) = AddUp(_sum.Negative, lost.Negative, _sum.Outside(other.Negative));
     }
 
     private static (BucketRow Sum, BucketRow Lost) AddUp(BucketRow sum, BucketRow lost, BucketRow other)
