@@ -24,7 +24,7 @@ internal sealed class TypeCheck(string query, List<ParseProblem> problems, IRead
                 break;
             case Unary u:
                 if (Check(u.Inner) is var t && t is not (ValueType.Scalar or ValueType.Vector))
-                    Problem(u.Span, $"unary expression only allowed on expressions of type scalar or instant vector, got \"{InWords(t)}\"");
+                    Problem(u.Span, $"unary expression only allowed on expressions of type scalar or instant vector, got \"{ValueTypes.InWords(t)}\"");
                 break;
             case Subquery s:
                 if (Check(s.Inner) is var type && type != ValueType.Vector)
@@ -129,7 +129,7 @@ internal sealed class TypeCheck(string query, List<ParseProblem> problems, IRead
     {
         var type = Check(expr);
         if (type != wanted)
-            Problem(expr.Span, $"expected type {InWords(wanted)} in {context}, got {InWords(type)}");
+            Problem(expr.Span, $"expected type {ValueTypes.InWords(wanted)} in {context}, got {ValueTypes.InWords(type)}");
     }
 
     /// <summary>Where the operator stands, with its modifiers.</summary>
@@ -141,11 +141,4 @@ internal sealed class TypeCheck(string query, List<ParseProblem> problems, IRead
     }
 
     private void Problem(TextSpan span, string message) => problems.Add(new(span, message));
-
-    private static string InWords(ValueType type) => type switch
-    {
-        ValueType.Vector => "instant vector",
-        ValueType.Matrix => "range vector",
-        _ => type.ToString().ToLowerInvariant(),
-    };
 }
