@@ -42,7 +42,7 @@ internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter e
 
     private async Task<int> TestAsync(IReadOnlyList<string> paths, bool json, CancellationToken cancellation)
     {
-        var files = paths.SelectMany(path => Directory.Exists(path) ? Directory.GetFiles(path, "*.test").Order(StringComparer.Ordinal) : [path]).ToList();
+        var files = paths.SelectMany(FilesOf).ToList();
         if (files.Find(file => !File.Exists(file)) is { } missing)
         {
             await error.WriteLineAsync($"crew: there is no file {missing}");
@@ -61,6 +61,8 @@ internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter e
         await output.WriteLineAsync(json ? Serialized(new { Passed = passed, Failed = failed, Reports = reports.Select(View) }) : $"{passed} passed, {failed} failed");
         return (int)(failed == 0 ? ExitCode.Ok : ExitCode.Failed);
     }
+
+    private static IEnumerable<string> FilesOf(string path) => Directory.Exists(path) ? Directory.GetFiles(path, "*.test").Order(StringComparer.Ordinal) : [path];
 
     private static IEnumerable<string> Failures(ScriptReport report)
     {

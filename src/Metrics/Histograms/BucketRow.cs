@@ -67,6 +67,17 @@ internal readonly record struct BucketRow(HistogramSpan[] Spans, double[] Counts
         return builder.Count == Counts.Length ? this : builder.ToRow();
     }
 
+    /// <summary>Without the buckets that end at a bound (absolute) or below, of an exponential schema.</summary>
+    public BucketRow EndingAfter(double bound, int schema)
+    {
+        var builder = new Builder(Counts.Length);
+        var cursor = new BucketCursor(Spans, Counts);
+        while (cursor.MoveNext())
+            if (BucketBounds.Exponential(cursor.Index, schema) > bound)
+                builder.Add(cursor.Index, cursor.Count);
+        return builder.ToRow();
+    }
+
     /// <summary>Custom buckets brought to fewer bounds, all of which are among the old ones; empty buckets are left out.</summary>
     public BucketRow Coarsen(double[] bounds, double[] to)
     {

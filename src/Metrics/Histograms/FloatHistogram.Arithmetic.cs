@@ -153,10 +153,14 @@ public sealed partial class FloatHistogram
         ZeroCount += sign * aligned.ZeroCount;
         Count += sign * aligned.Count;
         Sum += sign * aligned.Sum;
-        Positive = Positive.Merge(aligned.Positive, subtract);
-        Negative = Negative.Merge(aligned.Negative, subtract);
+        Positive = Positive.Merge(Outside(aligned.Positive), subtract);
+        Negative = Negative.Merge(Outside(aligned.Negative), subtract);
         return remarks;
     }
+
+    /// <summary>The buckets of another histogram without those that lie inside the zero bucket, where their observations are counted.</summary>
+    internal BucketRow Outside(BucketRow row) =>
+        ZeroThreshold == 0 || row.Spans.Length == 0 || BucketBounds.Exponential(row.Spans[0].Offset, Schema) > ZeroThreshold ? row : row.EndingAfter(ZeroThreshold, Schema);
 
     /// <summary>What the result of two is: a gauge if one is, and unknown unless both agree.</summary>
     internal HistogramRemarks TakeHint(CounterResetHint other)

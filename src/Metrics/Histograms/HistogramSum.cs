@@ -116,8 +116,8 @@ public sealed class HistogramSum
         (_sum.ZeroCount, lost.ZeroCount) = Compensated.Add(_sum.ZeroCount, lost.ZeroCount, other.ZeroCount);
         (_sum.Count, lost.Count) = Compensated.Add(_sum.Count, lost.Count, other.Count);
         (_sum.Sum, lost.Sum) = Compensated.Add(_sum.Sum, lost.Sum, other.Sum);
-        (_sum.Positive, lost.Positive) = AddUp(_sum.Positive, lost.Positive, other.Positive);
-        (_sum.Negative, lost.Negative) = AddUp(_sum.Negative, lost.Negative, other.Negative);
+        (_sum.Positive, lost.Positive) = AddUp(_sum.Positive, lost.Positive, _sum.Outside(other.Positive));
+        (_sum.Negative, lost.Negative) = AddUp(_sum.Negative, lost.Negative, _sum.Outside(other.Negative));
     }
 
     private static (BucketRow Sum, BucketRow Lost) AddUp(BucketRow sum, BucketRow lost, BucketRow other)
@@ -130,21 +130,5 @@ public sealed class HistogramSum
         for (var i = 0; i < sum.Counts.Length; i++)
             (sum.Counts[i], lost.Counts[i]) = Compensated.Add(sum.Counts[i], lost.Counts[i], other.Counts[i]);
         return (sum, lost);
-    }
-}
-
-/// <summary>Sums of floats that keep what each addition rounds away (Neumaier's variant of Kahan's summation).</summary>
-public static class Compensated
-{
-    /// <summary>
-    /// Adds to a sum and to what it lost so far; the best value is both added up at the end. Nothing is lost of a sum that
-    /// is infinite.
-    /// </summary>
-    public static (double Sum, double Lost) Add(double sum, double lost, double value)
-    {
-        var next = sum + value;
-        if (double.IsInfinity(next))
-            return (next, 0);
-        return (next, lost + (Math.Abs(sum) >= Math.Abs(value) ? sum - next + value : value - next + sum));
     }
 }

@@ -9,7 +9,9 @@ internal sealed class RuneSet
     public const int Last = 0x10FFFF;
 
     private static readonly Lazy<Dictionary<int, int[]>> Orbits = new(FindOrbits);
+    private static readonly Lazy<Dictionary<string, RuneSet>> Categories = new(FindCategories);
     private List<(int First, int Last)> _ranges = [];
+    private bool _isJoined;
 
     /// <summary>The ranges in order, neighbours joined.</summary>
     public IReadOnlyList<(int First, int Last)> Ranges
@@ -27,12 +29,14 @@ internal sealed class RuneSet
     public RuneSet Add(int first, int last)
     {
         _ranges.Add((first, last));
+        _isJoined = false;
         return this;
     }
 
     public RuneSet Add(RuneSet other)
     {
         _ranges.AddRange(other._ranges);
+        _isJoined = false;
         return this;
     }
 
@@ -75,65 +79,67 @@ internal sealed class RuneSet
     /// <summary>Whether a character has other cases.</summary>
     public static bool HasOtherCases(int rune) => Orbits.Value.ContainsKey(rune);
 
-    /// <summary>The characters of a general category such as <c>L</c> or <c>Lu</c>; null when there is none of that name.</summary>
-    public static RuneSet? OfCategory(string name)
+    /// <summary>A copy of the characters of a general category such as <c>L</c> or <c>Lu</c>; null when there is none of that name.</summary>
+    public static RuneSet? OfCategory(string name) => Categories.Value.TryGetValue(name, out var set) ? new RuneSet().Add(set) : null;
+
+    private static Dictionary<string, RuneSet> FindCategories()
     {
-        if (name == "Any")
-            return new RuneSet().Add(0, Last);
-        if (!Enum.GetValues<UnicodeCategory>().Any(c => Named(c, name)))
-            return null;
-        var set = new RuneSet();
-        for (var rune = 0; rune <= Last; rune++)
+        var found = new Dictionary<string, RuneSet>(StringComparer.Ordinal) { ["Any"] = new RuneSet().Add(0, Last) };
+        var (start, before) = (0, CodeOf(0));
+        for (var rune = 1; rune <= Last + 1; rune++)
         {
-            if (rune == 0xD800)
-                rune = 0xE000;
-            if (Named(Rune.GetUnicodeCategory(new Rune(rune)), name))
-                set.Add(rune, rune);
+            var code = rune > Last ? "end" : CodeOf(rune);
+            if (code == before)
+                continue;
+            // What Unicode has not given out is in no category here, as in Go.
+            foreach (var name in before.Length == 0 ? (ReadOnlySpan<string>)[] : [before, before[..1]])
+            {
+                if (!found.TryGetValue(name, out var set))
+                    found.Add(name, set = new());
+                set.Add(start, rune - 1);
+            }
+            (start, before) = (rune, code);
         }
-        return set;
+        return found;
     }
 
-    private static bool Named(UnicodeCategory category, string name)
+    private static string CodeOf(int rune) => (Rune.IsValid(rune) ? Rune.GetUnicodeCategory(new Rune(rune)) : UnicodeCategory.Surrogate) switch
     {
-        var code = category switch
-        {
-            UnicodeCategory.UppercaseLetter => "Lu",
-            UnicodeCategory.LowercaseLetter => "Ll",
-            UnicodeCategory.TitlecaseLetter => "Lt",
-            UnicodeCategory.ModifierLetter => "Lm",
-            UnicodeCategory.OtherLetter => "Lo",
-            UnicodeCategory.NonSpacingMark => "Mn",
-            UnicodeCategory.SpacingCombiningMark => "Mc",
-            UnicodeCategory.EnclosingMark => "Me",
-            UnicodeCategory.DecimalDigitNumber => "Nd",
-            UnicodeCategory.LetterNumber => "Nl",
-            UnicodeCategory.OtherNumber => "No",
-            UnicodeCategory.SpaceSeparator => "Zs",
-            UnicodeCategory.LineSeparator => "Zl",
-            UnicodeCategory.ParagraphSeparator => "Zp",
-            UnicodeCategory.Control => "Cc",
-            UnicodeCategory.Format => "Cf",
-            UnicodeCategory.Surrogate => "Cs",
-            UnicodeCategory.PrivateUse => "Co",
-            UnicodeCategory.ConnectorPunctuation => "Pc",
-            UnicodeCategory.DashPunctuation => "Pd",
-            UnicodeCategory.OpenPunctuation => "Ps",
-            UnicodeCategory.ClosePunctuation => "Pe",
-            UnicodeCategory.InitialQuotePunctuation => "Pi",
-            UnicodeCategory.FinalQuotePunctuation => "Pf",
-            UnicodeCategory.OtherPunctuation => "Po",
-            UnicodeCategory.MathSymbol => "Sm",
-            UnicodeCategory.CurrencySymbol => "Sc",
-            UnicodeCategory.ModifierSymbol => "Sk",
-            UnicodeCategory.OtherSymbol => "So",
-            _ => "",
-        };
-        return code == name || (name.Length == 1 && code.StartsWith(name, StringComparison.Ordinal));
-    }
+        UnicodeCategory.UppercaseLetter => "Lu",
+        UnicodeCategory.LowercaseLetter => "Ll",
+        UnicodeCategory.TitlecaseLetter => "Lt",
+        UnicodeCategory.ModifierLetter => "Lm",
+        UnicodeCategory.OtherLetter => "Lo",
+        UnicodeCategory.NonSpacingMark => "Mn",
+        UnicodeCategory.SpacingCombiningMark => "Mc",
+        UnicodeCategory.EnclosingMark => "Me",
+        UnicodeCategory.DecimalDigitNumber => "Nd",
+        UnicodeCategory.LetterNumber => "Nl",
+        UnicodeCategory.OtherNumber => "No",
+        UnicodeCategory.SpaceSeparator => "Zs",
+        UnicodeCategory.LineSeparator => "Zl",
+        UnicodeCategory.ParagraphSeparator => "Zp",
+        UnicodeCategory.Control => "Cc",
+        UnicodeCategory.Format => "Cf",
+        UnicodeCategory.Surrogate => "Cs",
+        UnicodeCategory.PrivateUse => "Co",
+        UnicodeCategory.ConnectorPunctuation => "Pc",
+        UnicodeCategory.DashPunctuation => "Pd",
+        UnicodeCategory.OpenPunctuation => "Ps",
+        UnicodeCategory.ClosePunctuation => "Pe",
+        UnicodeCategory.InitialQuotePunctuation => "Pi",
+        UnicodeCategory.FinalQuotePunctuation => "Pf",
+        UnicodeCategory.OtherPunctuation => "Po",
+        UnicodeCategory.MathSymbol => "Sm",
+        UnicodeCategory.CurrencySymbol => "Sc",
+        UnicodeCategory.ModifierSymbol => "Sk",
+        UnicodeCategory.OtherSymbol => "So",
+        _ => "",
+    };
 
     private void Join()
     {
-        if (_ranges.Count < 2)
+        if (_isJoined || _ranges.Count == 0)
             return;
         _ranges.Sort();
         var joined = new List<(int First, int Last)> { _ranges[0] };
@@ -145,7 +151,7 @@ internal sealed class RuneSet
             else
                 joined.Add((first, last));
         }
-        _ranges = joined;
+        (_ranges, _isJoined) = (joined, true);
     }
 
     /// <summary>For each character that has other cases all of them, itself too.</summary>

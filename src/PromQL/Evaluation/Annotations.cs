@@ -20,10 +20,10 @@ public sealed class Annotations
     /// <summary>The infos: <c>PromQL info: …</c>.</summary>
     public IReadOnlyList<(string Text, TextSpan? Span)> Infos => _infos;
 
-    /// <summary>Adds <c>PromQL warning: text</c> unless it is there for that place.</summary>
+    /// <summary>Adds <c>PromQL warning: text</c> unless it is there already: the first place is the one that is named.</summary>
     public void Warn(string text, TextSpan? span) => Add(_warnings, "PromQL warning: " + text, span);
 
-    /// <summary>Adds <c>PromQL info: text</c> unless it is there for that place.</summary>
+    /// <summary>Adds <c>PromQL info: text</c> unless it is there already: the first place is the one that is named.</summary>
     public void Info(string text, TextSpan? span) => Add(_infos, "PromQL info: " + text, span);
 
     /// <summary>Whether this object was not yet asked about at this place: what is checked once for a series is not said at every step.</summary>
@@ -38,8 +38,10 @@ public sealed class Annotations
 
     private static void Add(List<(string Text, TextSpan? Span)> to, string text, TextSpan? span)
     {
-        if (!to.Contains((text, span)))
-            to.Add((text, span));
+        foreach (var (there, _) in to)
+            if (there == text)
+                return;
+        to.Add((text, span));
     }
 
     private sealed class NotedComparer : IEqualityComparer<(object About, TextSpan Where)>

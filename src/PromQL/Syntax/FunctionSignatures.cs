@@ -37,6 +37,8 @@ public static class FunctionSignatures
         new("info", [Vector, Vector], 1, Vector, Experimental: true),
         new("label_join", [Vector, Text, Text, Text], -1, Vector),
         new("label_replace", [Vector, Text, Text, Text, Text], 0, Vector),
+        new("max_of", [Scalar, Scalar], 0, Scalar, Experimental: true),
+        new("min_of", [Scalar, Scalar], 0, Scalar, Experimental: true),
         new("pi", [], 0, Scalar),
         new("predict_linear", [Matrix, Scalar], 0, Vector),
         new("quantile_over_time", [Scalar, Matrix], 0, Vector),

@@ -24,11 +24,15 @@ internal static class HistogramBench
     };
 
     /// <summary>Whole counts, so that sums are exact; some buckets empty, spans with gaps.</summary>
-    public static FloatHistogram Random(Random random)
+    public static FloatHistogram Random(Random random) => Random(random, random.Next(3) switch { 0 => 0, 1 => 0.001, _ => 0.5 });
+
+    /// <summary>Nothing lies inside the zero bucket but what is counted there.</summary>
+    public static FloatHistogram Random(Random random, double zeroThreshold)
     {
-        var histogram = new FloatHistogram { Schema = random.Next(-2, 5), ZeroThreshold = random.Next(3) switch { 0 => 0, 1 => 0.001, _ => 0.5 }, ZeroCount = random.Next(5) };
+        var histogram = new FloatHistogram { Schema = random.Next(-2, 5), ZeroThreshold = zeroThreshold, ZeroCount = random.Next(5) };
         (histogram.PositiveSpans, histogram.PositiveBuckets) = Side(random, random.Next(-8, 8));
         (histogram.NegativeSpans, histogram.NegativeBuckets) = Side(random, random.Next(-8, 8));
+        (histogram.Positive, histogram.Negative) = (histogram.Positive.From(histogram.ZeroThreshold, histogram.Schema), histogram.Negative.From(histogram.ZeroThreshold, histogram.Schema));
         histogram.Count = histogram.ZeroCount + histogram.PositiveBuckets.Sum() + histogram.NegativeBuckets.Sum();
         histogram.Sum = random.Next(-1000, 1000);
         return histogram;

@@ -190,6 +190,41 @@ public sealed class RegexpPatternTests
         Assert.Equal(expected ?? "", result);
     }
 
+    [Theory]
+    [InlineData("a|b|c")]
+    [InlineData("api-.*")]
+    [InlineData(".+-1.*")]
+    [InlineData("api-[0-9]+")]
+    public void Matching_allocates_nothing(string pattern)
+    {
+        var regexp = RegexpPattern.Anchored(pattern);
+        byte[][] values = [.. Inputs.Select(Encoding.UTF8.GetBytes)];
+        Run();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Run();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+
+        void Run()
+        {
+            for (var i = 0; i < 100; i++)
+                foreach (var value in values)
+                    regexp.IsMatch(value);
+        }
+    }
+
+    [Theory]
+    [InlineData("\\p{L}+", "aé日", "1")]
+    [InlineData("[^\\pL]+", "1 -", "é")]
+    [InlineData("(?i)[\\p{Ll}]+", "aÉΣ", "1")]
+    [InlineData("\\p{Any}", "😀", "")]
+    [InlineData("\\PC+", "a", "\u0001")]
+    public void Categories_are_those_of_Unicode(string pattern, string matching, string other)
+    {
+        var regexp = RegexpPattern.Anchored(pattern);
+        Assert.True(regexp.IsMatch(Encoding.UTF8.GetBytes(matching)));
+        Assert.False(regexp.IsMatch(Encoding.UTF8.GetBytes(other)));
+    }
+
     [Fact]
     public void An_expression_that_makes_backtracking_explode_takes_linear_time()
     {

@@ -68,6 +68,10 @@ public sealed class VectorFunctionTests
     [InlineData("histogram_sum(h)", "{} 10")]
     [InlineData("histogram_avg(h)", "{} 2.5")]
     [InlineData("histogram_count(one)", "")]
+    [InlineData("min_of(3, time())", "3")]
+    [InlineData("max_of(3, time())", "5")]
+    [InlineData("max_of(NaN, 3)", "NaN")]
+    [InlineData("max_of(NaN, Inf)", "Infinity")]
     [InlineData("start()", "5")]
     [InlineData("range() + step()", "0")]
     public void What_is_asked_of_all_floats(string query, string expected) => Assert.Equal(expected, Data.At(5, query));

@@ -34,9 +34,11 @@ internal static class NativeHistogram
         var upwards = hasNaN || quantile < 0.5;
         var rank = (upwards ? quantile : 1 - quantile) * histogram.Count;
         var bucket = Reach(rank, upwards ? histogram.Buckets : histogram.BucketsDescending, out var count);
+        if (histogram.HasCustomBuckets && double.IsPositiveInfinity(bucket.Upper) && double.IsFinite(bucket.Lower))
+            return bucket.Lower;
         bucket = WithNaturalBounds(bucket, histogram);
-        if (histogram.HasCustomBuckets && !double.IsFinite(bucket.Upper - bucket.Lower))
-            return double.IsNegativeInfinity(bucket.Lower) ? bucket.Upper : bucket.Lower;
+        if (histogram.HasCustomBuckets && double.IsNegativeInfinity(bucket.Lower))
+            return bucket.Upper;
         // Rounding may have brought the counts of all buckets above the count of all observations.
         count = Math.Min(count, histogram.Count);
         if (count < rank)

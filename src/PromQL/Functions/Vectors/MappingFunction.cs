@@ -40,10 +40,11 @@ internal static class Mappings
     /// <summary>The value, but not below or above the bounds; none when these contradict each other.</summary>
     public static double Clamp(double value, double min, double max) => max < min ? Absent.Value : Max(min, Min(max, value));
 
-    // An infinite bound wins over NaN, as in the language that the rules come from.
-    private static double Max(double one, double other) =>
+    /// <summary>The larger one; infinity wins over NaN, as in the language that the rules come from.</summary>
+    public static double Max(double one, double other) =>
         double.IsPositiveInfinity(one) || double.IsPositiveInfinity(other) ? double.PositiveInfinity : Math.Max(one, other);
 
-    private static double Min(double one, double other) =>
+    /// <summary>The smaller one; infinity wins over NaN.</summary>
+    public static double Min(double one, double other) =>
         double.IsNegativeInfinity(one) || double.IsNegativeInfinity(other) ? double.NegativeInfinity : Math.Min(one, other);
 }

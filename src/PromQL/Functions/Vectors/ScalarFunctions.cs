@@ -14,6 +14,18 @@ internal sealed class StepFunction(FunctionSignature signature, Func<long, Steps
     }
 }
 
+/// <summary><c>min_of</c> and <c>max_of</c>: one of two scalars at each step.</summary>
+internal sealed class ChoiceFunction(FunctionSignature signature, Func<double, double, double> choose) : MatrixFunction(signature)
+{
+    public override StepMatrix Evaluate(IReadOnlyList<StepMatrix?> arguments, Steps steps, in CallSite site)
+    {
+        double[] values = arguments[0]!.Scalar, others = arguments[1]!.Scalar;
+        for (var step = 0; step < values.Length; step++)
+            values[step] = choose(values[step], others[step]);
+        return arguments[0]!;
+    }
+}
+
 /// <summary><c>vector</c>: a scalar as the one series without labels.</summary>
 internal sealed class VectorFunction(FunctionSignature signature) : MatrixFunction(signature)
 {

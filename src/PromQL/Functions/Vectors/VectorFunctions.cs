@@ -12,6 +12,8 @@ internal static class VectorFunctions
         new StepFunction(Signature("end"), static (_, whole) => whole.End / 1000.0),
         new StepFunction(Signature("range"), static (_, whole) => (whole.End - whole.Start) / 1000.0),
         new StepFunction(Signature("step"), static (_, whole) => whole.Interval / 1000.0),
+        new ChoiceFunction(Signature("min_of"), Mappings.Min),
+        new ChoiceFunction(Signature("max_of"), Mappings.Max),
         new VectorFunction(Signature("vector")),
         new ScalarFunction(Signature("scalar")),
         new AbsentFunction(Signature("absent")),
