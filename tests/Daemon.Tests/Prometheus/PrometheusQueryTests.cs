@@ -149,6 +149,27 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_deleted_is_gone_at_once_and_audited()
+    {
+        (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", await _host.TokenAsync(Role.Deployer), (string?)null)).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", _host.Admin, (string?)null)).Ok(204);
+        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        (await _host.SendAsync("PUT", $"{Api}/admin/tsdb/clean_tombstones", _host.Admin, (string?)null)).Ok(204);
+        Assert.Equal(["metrics.clean", "metrics.delete"], (await _host.GetAsync("/api/v1/audit")).As<AuditView[]>().Select(a => a.Action).Where(a => a.StartsWith("metrics.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_sent_by_remote_write_must_be_packed_protobuf_from_a_token_of_the_platform()
+    {
+        HttpContent Body() => new ByteArrayContent([0]) { Headers = { ContentType = new("application/x-protobuf"), ContentEncoding = { "snappy" } } };
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Deployer), Body())).Ok(204);
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Viewer), Body())).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Deployer, "acme"), Body())).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/write", _host.Admin, "{}")).Ok(415);
+    }
+
+    [Fact]
     public async Task The_real_promtool_asks_with_the_token_and_without_where_loopback_is_trusted()
     {
         foreach (var server in (string[])[$"{_host.Address}prometheus", $"http://x:{_host.Admin}@{_host.Address.Authority}/prometheus"])
