@@ -21,7 +21,7 @@ internal static class Program
         root.Subcommands.Add(platform.Up());
         root.Subcommands.Add(platform.Down());
         root.Subcommands.Add(platform.Serve());
-        root.Subcommands.Add(new PromQLVerbs(root).Verb());
+        root.Subcommands.Add(new PromQLVerbs(root, Console.Out, Console.Error).Verb());
         // It works on processes and not on the API, yet people look for it beside the other words about the edge.
         root.Subcommands.Single(c => c.Name == "edge").Subcommands.Add(new EdgeRestart(root).Verb());
         return root;

@@ -8,7 +8,7 @@ using Groundcrew.PromQL;
 namespace Groundcrew.Daemon;
 
 /// <summary>The verbs about the query language, <c>crew promql</c>: none of them needs a control plane.</summary>
-internal sealed class PromQLVerbs(CrewRoot root)
+internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter error)
 {
     private static readonly TimeSpan Lookback = new EngineOptions().Lookback;
 
@@ -40,12 +40,12 @@ internal sealed class PromQLVerbs(CrewRoot root)
         return command;
     }
 
-    private static async Task<int> TestAsync(IReadOnlyList<string> paths, bool json, CancellationToken cancellation)
+    private async Task<int> TestAsync(IReadOnlyList<string> paths, bool json, CancellationToken cancellation)
     {
         var files = paths.SelectMany(path => Directory.Exists(path) ? Directory.GetFiles(path, "*.test").Order(StringComparer.Ordinal) : [path]).ToList();
         if (files.Find(file => !File.Exists(file)) is { } missing)
         {
-            await Console.Error.WriteLineAsync($"crew: there is no file {missing}");
+            await error.WriteLineAsync($"crew: there is no file {missing}");
             return (int)ExitCode.NotFound;
         }
         var reports = new List<ScriptReport>();
@@ -55,10 +55,10 @@ internal sealed class PromQLVerbs(CrewRoot root)
             reports.Add(report);
             if (!json)
                 foreach (var line in Failures(report))
-                    await Console.Out.WriteLineAsync(line);
+                    await output.WriteLineAsync(line);
         }
         var (passed, failed) = (reports.Sum(r => r.Passed), reports.Sum(r => r.Failed));
-        await Console.Out.WriteLineAsync(json ? Serialized(new { Passed = passed, Failed = failed, Reports = reports.Select(View) }) : $"{passed} passed, {failed} failed");
+        await output.WriteLineAsync(json ? Serialized(new { Passed = passed, Failed = failed, Reports = reports.Select(View) }) : $"{passed} passed, {failed} failed");
         return (int)(failed == 0 ? ExitCode.Ok : ExitCode.Failed);
     }
 
@@ -80,12 +80,12 @@ internal sealed class PromQLVerbs(CrewRoot root)
         Problem = report.Problem?.Message,
     };
 
-    private static async Task<int> ExplainAsync(string query, string? from, string? to, bool json)
+    private async Task<int> ExplainAsync(string query, string? from, string? to, bool json)
     {
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
         if (Time(from, now) is not { } start || Time(to, start) is not { } end)
         {
-            await Console.Error.WriteLineAsync("crew: a time is a number of seconds since 1970 or written as in RFC 3339, such as 2026-01-31T12:00:00Z");
+            await error.WriteLineAsync("crew: a time is a number of seconds since 1970 or written as in RFC 3339, such as 2026-01-31T12:00:00Z");
             return (int)ExitCode.Usage;
         }
         return await WithExprAsync(query, expr =>
@@ -106,15 +106,15 @@ internal sealed class PromQLVerbs(CrewRoot root)
                 yield return line;
     }
 
-    private static async Task<int> WithExprAsync(string query, Func<Expr, string> print)
+    private async Task<int> WithExprAsync(string query, Func<Expr, string> print)
     {
         var parsed = Parser.Parse(query);
         if (parsed.Expr is null)
         {
-            await Console.Error.WriteLineAsync($"crew: {parsed.Error}");
+            await error.WriteLineAsync($"crew: {parsed.Error}");
             return (int)ExitCode.Refused;
         }
-        await Console.Out.WriteLineAsync(print(parsed.Expr));
+        await output.WriteLineAsync(print(parsed.Expr));
         return (int)ExitCode.Ok;
     }
 

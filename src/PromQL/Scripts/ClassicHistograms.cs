@@ -28,9 +28,7 @@ internal static class ClassicHistograms
                 if (series.Points[i] is { IsGap: false, Histogram: null } point && !StaleMarker.Is(point.Value))
                     Take(byTime, i * load.Step, suffix, bound, point.Value);
         }
-        // A count or a sum alone makes no histogram.
         return from series in found
-               where series.Value.Values.Any(c => c.Buckets.Count > 0)
                from classic in series.Value
                let histogram = classic.Value.ToNative()
                where histogram is not null
@@ -65,9 +63,7 @@ internal static class ClassicHistograms
 
         public FloatHistogram? ToNative()
         {
-            if (Buckets.Count == 0 && Count is null)
-                return null;
-            var count = Count ?? Buckets.Values.Last();
+            var count = Count ?? Buckets.Values.LastOrDefault();
             if (!Buckets.ContainsKey(double.PositiveInfinity))
                 Buckets[double.PositiveInfinity] = count;
             var counts = new List<double>();

@@ -8,18 +8,35 @@ internal static class PinnedVariants
 {
     private static readonly HashSet<string> OfTheMoment = new(StringComparer.Ordinal)
     {
-        "time", "timestamp", "predict_linear", "minute", "hour", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "start", "end", "step", "range",
+        "time", "timestamp", "predict_linear", "minute", "hour", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month",
     };
 
     /// <summary>The query and the times to ask it at; nothing when its answer depends on the time it is asked at.</summary>
     public static IEnumerable<(string Query, long Time)> Of(string query, long time)
     {
-        if (Parser.Parse(query).Expr is not { } expr || DependsOnTheMoment(expr))
+        if (Parser.Parse(query).Expr is not { } expr || DependsOnTheMoment(expr) || DependsOnTheRange(expr))
             return [];
         var pinned = ExprPrinter.Print(Pinned(expr, new(AtAnchor.Time, time)));
         long[] times = time == 0 ? [-1000, 0, 1000] : [-10 * time, 0, time / 5, time, 10 * time];
         return times.Select(t => (pinned, t));
     }
+
+    /// <summary>Whether the answer depends on the begin, end or step of the whole query, so that a range query answers otherwise.</summary>
+    public static bool DependsOnTheRange(string query) => Parser.Parse(query).Expr is { } expr && DependsOnTheRange(expr);
+
+    private static bool DependsOnTheRange(Expr expr) => expr switch
+    {
+        VectorSelector { At.Anchor: not AtAnchor.Time } or Subquery { At.Anchor: not AtAnchor.Time } => true,
+        Call { Function.Name: "start" or "end" or "step" or "range" } => true,
+        MatrixSelector m => DependsOnTheRange(m.Selector),
+        Subquery s => DependsOnTheRange(s.Inner),
+        Aggregate a => DependsOnTheRange(a.Inner) || (a.Parameter is { } parameter && DependsOnTheRange(parameter)),
+        Binary b => DependsOnTheRange(b.Left) || DependsOnTheRange(b.Right),
+        Unary u => DependsOnTheRange(u.Inner),
+        Paren p => DependsOnTheRange(p.Inner),
+        Call c => c.Arguments.Any(DependsOnTheRange),
+        _ => false,
+    };
 
     private static bool DependsOnTheMoment(Expr expr) => (expr is Call call && OfTheMoment.Contains(call.Function.Name)) || expr switch
     {

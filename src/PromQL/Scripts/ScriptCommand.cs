@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Groundcrew.Metrics;
 
 namespace Groundcrew.PromQL.Scripts;
@@ -57,12 +58,16 @@ internal sealed record Expectation
     public List<NotedSeries> Series { get; } = [];
 }
 
-/// <summary>How a message must be: exactly this, matching this, or anything when both are null.</summary>
-internal sealed record MessageRule(string? Exactly, string? Pattern)
+/// <summary>How a message must be: exactly this, or holding what the pattern matches, or anything when both are null.</summary>
+internal sealed class MessageRule(string? exactly, string? pattern)
 {
-    public bool Fits(string message) => Exactly is not null ? message == Exactly : Pattern is null || System.Text.RegularExpressions.Regex.IsMatch(message, Pattern, System.Text.RegularExpressions.RegexOptions.NonBacktracking | System.Text.RegularExpressions.RegexOptions.CultureInvariant);
+    private readonly RegexpPattern? _pattern = pattern is null ? null : RegexpPattern.Anchored($".*(?:{pattern}).*");
 
-    public override string ToString() => Exactly is not null ? GoText.Quote(Exactly) : Pattern is not null ? "what matches " + GoText.Quote(Pattern) : "any";
+    public static MessageRule Any { get; } = new(null, null);
+
+    public bool Fits(string message) => exactly is not null ? message == exactly : _pattern is null || _pattern.IsMatch(Encoding.UTF8.GetBytes(message));
+
+    public override string ToString() => exactly is not null ? GoText.Quote(exactly) : pattern is not null ? "what matches " + GoText.Quote(pattern) : "any";
 }
 
 /// <summary>A line of a script cannot be read; caught once, where the script is run.</summary>

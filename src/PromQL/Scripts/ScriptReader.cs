@@ -56,10 +56,10 @@ internal sealed partial class ScriptReader(string text)
                 expected.Fails = true;
                 break;
             case "warn":
-                expected.Warnings = [new(null, null)];
+                expected.Warnings = [MessageRule.Any];
                 break;
             case "info":
-                expected.Infos = [new(null, null)];
+                expected.Infos = [MessageRule.Any];
                 break;
             case "ordered":
                 expected.Ordered = true;
@@ -85,19 +85,17 @@ internal sealed partial class ScriptReader(string text)
     {
         if (ExpectLine().Match(line) is { Success: true } expect)
         {
-            var rule = new MessageRule(
-                expect.Groups["kind"].Value == "msg" ? expect.Groups["text"].Value.Trim() : null,
-                expect.Groups["kind"].Value == "regex" ? expect.Groups["text"].Value.Trim() : null);
-            Expect(expected, expect.Groups["what"].Value, rule);
+            var wanted = expect.Groups["text"].Value.Trim();
+            Expect(expected, expect.Groups["what"].Value, expect.Groups["kind"].Value switch { "msg" => new(wanted, null), "regex" => Pattern(wanted), _ => MessageRule.Any });
         }
         else if (ExpectRangeLine().Match(line) is { Success: true } range)
             expected.RangeVector = (Time(range.Groups["from"].Value), Time(range.Groups["to"].Value), Step(range.Groups["step"].Value));
-        else if (ExpectStringLine().Match(line) is { Success: true } text)
-            expected.Text = Parser.Parse(text.Groups["text"].Value).Expr is StringLiteral literal ? literal.Value : throw Wrong("expected a quoted string");
+        else if (ExpectStringLine().Match(line) is { Success: true } quoted)
+            expected.Text = Parser.Parse(quoted.Groups["text"].Value).Expr is StringLiteral literal ? literal.Value : throw Wrong("expected a quoted string");
         else if (line.StartsWith("expected_fail_message ", StringComparison.Ordinal))
             expected.Failure.Add(new(line["expected_fail_message ".Length..].Trim(), null));
         else if (line.StartsWith("expected_fail_regexp ", StringComparison.Ordinal))
-            expected.Failure.Add(new(null, line["expected_fail_regexp ".Length..].Trim()));
+            expected.Failure.Add(Pattern(line["expected_fail_regexp ".Length..].Trim()));
         else if (GoNumber.Parse(line) is (var scalar, null))
             expected.Scalar = scalar;
         else
@@ -130,11 +128,15 @@ internal sealed partial class ScriptReader(string text)
         }
     }
 
-    private NotedSeries Series(string line)
+    private NotedSeries Series(string line) => Judged(() => SeriesNotation.Read(line));
+
+    private MessageRule Pattern(string pattern) => Judged(() => new MessageRule(null, pattern));
+
+    private T Judged<T>(Func<T> read)
     {
         try
         {
-            return SeriesNotation.Read(line);
+            return read();
         }
         catch (FormatException e)
         {

@@ -34,18 +34,57 @@ internal sealed class ScriptRun(QueryEngine engine, CancellationToken cancellati
     private void Load(ScriptCommand.Load load)
     {
         foreach (var series in load.Series)
+        {
+            FloatHistogram? before = null;
             for (var i = 0; i < series.Points.Count; i++)
             {
                 var (point, time) = (series.Points[i], i * load.Step);
-                if (point.Histogram is { } histogram)
-                    _store.Add(series.Labels, time, histogram);
-                else if (!point.IsGap)
+                if (point.IsGap)
+                    continue;
+                if (point.Histogram is null)
                     _store.Add(series.Labels, time, point.Value);
+                else
+                    _store.Add(series.Labels, time, AsStored(point.Histogram, before));
+                before = point.Histogram;
             }
+        }
         if (!load.WithCustomBuckets)
             return;
-        foreach (var (labels, time, histogram) in ClassicHistograms.Of(load))
-            _store.Add(labels, time, histogram);
+        foreach (var histograms in ClassicHistograms.Of(load).GroupBy(h => h.Labels))
+        {
+            FloatHistogram? before = null;
+            foreach (var (labels, time, histogram) in histograms)
+            {
+                _store.Add(labels, time, AsStored(histogram, before));
+                before = histogram;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A histogram as it comes back from a store, which knows of each but the first whether the counter began anew. Where the
+    /// layout changes, nothing is known.
+    /// </summary>
+    private static FloatHistogram AsStored(FloatHistogram histogram, FloatHistogram? before)
+    {
+        var hint = histogram.ResetHint switch
+        {
+            CounterResetHint.Gauge or CounterResetHint.CounterReset => histogram.ResetHint,
+            _ when before is null or { ResetHint: CounterResetHint.Gauge } => CounterResetHint.Unknown,
+            _ when histogram.Count < before.Count => CounterResetHint.CounterReset,
+            _ when histogram.Schema != before.Schema || histogram.ZeroThreshold != before.ZeroThreshold => CounterResetHint.Unknown,
+            _ => WithHint(histogram, CounterResetHint.Unknown).DetectReset(before) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset,
+        };
+        return WithHint(histogram, hint);
+    }
+
+    private static FloatHistogram WithHint(FloatHistogram histogram, CounterResetHint hint)
+    {
+        if (histogram.ResetHint == hint)
+            return histogram;
+        var copy = histogram.Copy();
+        copy.ResetHint = hint;
+        return copy;
     }
 
     private ScriptEval Range(ScriptCommand.Eval eval)
@@ -57,11 +96,12 @@ internal sealed class ScriptRun(QueryEngine engine, CancellationToken cancellati
     /// <summary>The question itself, then the same pinned by <c>@</c> at other times; each of them also as the middle of a range.</summary>
     private ScriptEval Instant(ScriptCommand.Eval eval)
     {
+        var alsoAsRange = !eval.Expected.Ordered && !PinnedVariants.DependsOnTheRange(eval.Query);
         foreach (var (query, time) in PinnedVariants.Of(eval.Query, eval.Start).Prepend((eval.Query, eval.Start)))
         {
             var result = engine.Instant(_store, query, time, cancellation);
             var judged = Judge(eval, query, result, () => OfInstant(eval.Expected, result.Value!));
-            if (judged.Passed && result.Error is null && result.Value is ScalarValue or VectorValue && !eval.Expected.Ordered)
+            if (judged.Passed && alsoAsRange && result is { Error: null, Value: ScalarValue or VectorValue })
                 judged = AsRange(eval, query, time);
             if (!judged.Passed)
                 return query == eval.Query && time == eval.Start ? judged : judged with { Failure = $"{judged.Failure} (asked as {query} at {time / 1000.0}s)" };

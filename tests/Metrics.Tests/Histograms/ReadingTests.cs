@@ -124,6 +124,15 @@ public sealed class ReadingTests
     public void Floats_are_written_as_Go_writes_them(double value, string text) => Assert.Equal(text, FloatText.General(value));
 
     [Theory]
+    [InlineData(10, "10")]
+    [InlineData(5.5, "5.5")]
+    [InlineData(7, "7")]
+    [InlineData(123, "1.2e+02")]
+    [InlineData(0.012345, "0.012")]
+    [InlineData(0.00001, "1e-05")]
+    public void Floats_may_be_rounded_to_two_digits(double value, string text) => Assert.Equal(text, FloatText.TwoDigits(value));
+
+    [Theory]
     [InlineData(1, "1.0")]
     [InlineData(0, "0.0")]
     [InlineData(0.5, "0.5")]

@@ -8,6 +8,8 @@ public sealed class HistogramFunctionTests
     private const string FixedMonotonicity =
         "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
 
+    private const string At5Seconds = ", from buckets 2 to 2, with a max diff of 1, over 1 samples from 1970-01-01T00:00:05Z to 1970-01-01T00:00:05Z";
+
     private static Stage Classic(string name, params (string Le, double Count)[] buckets)
     {
         var stage = new Stage();
@@ -65,11 +67,22 @@ public sealed class HistogramFunctionTests
     {
         var metrics = Classic("b", ("1", 2), ("2", 1), ("+Inf", 4));
         Assert.Equal("{} 1", metrics.At(5, "histogram_quantile(0.5, b)"));
-        Assert.Equal(FixedMonotonicity, metrics.RemarksAt(5, "histogram_quantile(0.5, b)"));
+        Assert.Equal(FixedMonotonicity + At5Seconds, metrics.RemarksAt(5, "histogram_quantile(0.5, b)"));
         metrics.Options = metrics.Options with { DelayedNameRemoval = true };
-        Assert.Equal(FixedMonotonicity + " for metric name \"b\"", metrics.RemarksAt(5, "histogram_quantile(0.5, b)"));
+        Assert.Equal(FixedMonotonicity + " for metric name \"b\"" + At5Seconds, metrics.RemarksAt(5, "histogram_quantile(0.5, b)"));
 
         Assert.Equal("", Classic("b", ("1", 2), ("2", 2 - 1e-13), ("+Inf", 4)).RemarksAt(5, "histogram_quantile(0.5, b)"));
+    }
+
+    [Fact]
+    public void What_was_forced_at_several_steps_is_summed_up_in_one_remark()
+    {
+        var metrics = new Stage().Add("b le=1", 2, 9, 2).Add("b le=2", 1, 1, 5).Add("b le=4", 2, 5, 5).Add("b le=+Inf", 4, 9, 4);
+        var result = new QueryEngine(metrics.Options, metrics.Clock).Range(metrics.Metrics, "histogram_quantile(0.5, b)", 0, 20_000, 10_000, TestContext.Current.CancellationToken);
+
+        Assert.Equal(
+            FixedMonotonicity + ", from buckets 2 to +Inf, with a max diff of 8, over 3 samples from 1970-01-01T00:00:00Z to 1970-01-01T00:00:20Z",
+            Assert.Single(result.Annotations.Infos).Text);
     }
 
     [Fact]

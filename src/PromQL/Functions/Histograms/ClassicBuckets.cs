@@ -1,4 +1,15 @@
+using System.Runtime.InteropServices;
+
 namespace Groundcrew.PromQL.Evaluation;
+
+/// <summary>Which buckets had less than a lower one, from the lowest to the highest bound, and at most how much less.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct ForcedCounts(double Lowest, double Highest, double MostMissing)
+{
+    /// <summary>Both together.</summary>
+    public ForcedCounts With(ForcedCounts other) =>
+        new(Math.Min(Lowest, other.Lowest), Math.Max(Highest, other.Highest), Math.Max(MostMissing, other.MostMissing));
+}
 
 /// <summary>
 /// The buckets of one classic histogram at one step: how much was observed up to each bound. Reusable; not thread-safe.
@@ -12,7 +23,7 @@ internal sealed class ClassicBuckets(int capacity)
     private readonly double[] _bounds = new double[capacity];
     private readonly double[] _counts = new double[capacity];
     private bool _madeMonotonic;
-    private bool _wasForced;
+    private ForcedCounts? _forced;
 
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
@@ -20,7 +31,7 @@ internal sealed class ClassicBuckets(int capacity)
     private bool EndsAtInfinity => double.IsPositiveInfinity(_bounds[Count - 1]);
 
     /// <summary>Forgets the buckets.</summary>
-    public void Clear() => (Count, _madeMonotonic, _wasForced) = (0, false, false);
+    public void Clear() => (Count, _madeMonotonic, _forced) = (0, false, null);
 
     /// <summary>Adds a bucket; bounds come in ascending order, counts of equal bounds are added up.</summary>
     public void Add(double bound, double count)
@@ -38,9 +49,9 @@ internal sealed class ClassicBuckets(int capacity)
     /// The quantile, as if the observations of a bucket were spread evenly over it; the lowest bucket begins at 0 if it ends
     /// above. In the last bucket it is where that one begins. Counts that fall are forced not to, which is reported.
     /// </summary>
-    public double Quantile(double quantile, out bool forced)
+    public double Quantile(double quantile, out ForcedCounts? forced)
     {
-        forced = false;
+        forced = null;
         if (double.IsNaN(quantile))
             return double.NaN;
         if (quantile is < 0 or > 1)
@@ -105,10 +116,10 @@ internal sealed class ClassicBuckets(int capacity)
         return low;
     }
 
-    private bool ForceMonotonic()
+    private ForcedCounts? ForceMonotonic()
     {
         if (_madeMonotonic)
-            return _wasForced;
+            return _forced;
         _madeMonotonic = true;
         var highest = _counts[0];
         for (var i = 1; i < Count; i++)
@@ -118,14 +129,15 @@ internal sealed class ClassicBuckets(int capacity)
             }
             else if (_counts[i] < highest)
             {
+                var here = new ForcedCounts(_bounds[i], _bounds[i], highest - _counts[i]);
+                _forced = _forced?.With(here) ?? here;
                 _counts[i] = highest;
-                _wasForced = true;
             }
             else
             {
                 highest = _counts[i];
             }
-        return _wasForced;
+        return _forced;
     }
 
     private static bool IsAlmost(double one, double other)

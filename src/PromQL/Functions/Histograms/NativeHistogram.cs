@@ -34,23 +34,9 @@ internal static class NativeHistogram
         var upwards = hasNaN || quantile < 0.5;
         var rank = (upwards ? quantile : 1 - quantile) * histogram.Count;
         var bucket = Reach(rank, upwards ? histogram.Buckets : histogram.BucketsDescending, out var count);
-        if (histogram.HasCustomBuckets)
-        {
-            if (double.IsNegativeInfinity(bucket.Lower))
-            {
-                if (bucket.Upper <= 0)
-                    return bucket.Upper;
-                bucket = bucket with { Lower = 0 };
-            }
-            else if (double.IsPositiveInfinity(bucket.Upper))
-            {
-                return bucket.Lower;
-            }
-        }
-        else
-        {
-            bucket = OneSided(bucket, histogram);
-        }
+        bucket = WithNaturalBounds(bucket, histogram);
+        if (histogram.HasCustomBuckets && !double.IsFinite(bucket.Upper - bucket.Lower))
+            return double.IsNegativeInfinity(bucket.Lower) ? bucket.Upper : bucket.Lower;
         // Rounding may have brought the counts of all buckets above the count of all observations.
         count = Math.Min(count, histogram.Count);
         if (count < rank)
@@ -112,9 +98,14 @@ internal static class NativeHistogram
         return reached;
     }
 
-    /// <summary>The zero bucket of a histogram that has buckets on one side only ends at 0 on the other.</summary>
-    private static HistogramBucket OneSided(HistogramBucket bucket, FloatHistogram histogram)
+    /// <summary>
+    /// Zero is a natural bound: that of the lowest custom bucket if it ends above, and that of the zero bucket on the side
+    /// on which there are no buckets.
+    /// </summary>
+    private static HistogramBucket WithNaturalBounds(HistogramBucket bucket, FloatHistogram histogram)
     {
+        if (histogram.HasCustomBuckets)
+            return double.IsNegativeInfinity(bucket.Lower) && bucket.Upper > 0 ? bucket with { Lower = 0 } : bucket;
         if (bucket.Lower > 0 || bucket.Upper < 0)
             return bucket;
         if (histogram.NegativeBuckets.Length == 0 && histogram.PositiveBuckets.Length > 0)
@@ -136,7 +127,7 @@ internal static class NativeHistogram
         double rank = 0;
         foreach (var stored in histogram.Buckets)
         {
-            var bucket = OneSided(stored, histogram);
+            var bucket = WithNaturalBounds(stored, histogram);
             if (bucket.Lower >= value)
                 return Math.Min(rank, total);
             if (bucket.Upper > value)

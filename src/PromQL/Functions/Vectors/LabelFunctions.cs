@@ -67,10 +67,10 @@ internal static class LabelFunctions
         return [.. texts];
     }
 
-    /// <summary>A label's name may be any text in Unicode, but not nothing.</summary>
+    /// <summary>A label's name may be any text in UTF-8, but not nothing.</summary>
     public static void CheckName(string name, string role, string function)
     {
-        if (name.Length == 0)
+        if (name.Length == 0 || !GoText.IsValid(name))
             throw new QueryFailedException(QueryErrorKind.Execution, $"invalid {role} label name in {function}(): {name}");
     }
 
