@@ -30,16 +30,10 @@ internal static class RelabelForms
         var line = map.LineOf("regex");
         if (map.Text("regex") is not { } regex)
             return null;
-        try
-        {
-            _ = new RelabelPattern(regex);
+        if (RegexpPattern.ProblemOf(regex) is not { } problem)
             return regex;
-        }
-        catch (FormatException refusal)
-        {
-            map.Refuse("bad-regex", "regex", $"'{regex}' is no regular expression: {refusal.Message.TrimEnd('.')}.", "Write it in RE2's syntax.", line);
-            return null;
-        }
+        map.Refuse("bad-regex", "regex", $"'{regex}' is no regular expression: {problem.TrimEnd('.')}.", "Write it in RE2's syntax.", line);
+        return null;
     }
 
     private static RelabelAction Action(ConfigSection map)
