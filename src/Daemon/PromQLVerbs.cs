@@ -42,7 +42,7 @@ internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter e
 
     private async Task<int> TestAsync(IReadOnlyList<string> paths, bool json, CancellationToken cancellation)
     {
-        var files = paths.SelectMany(path => Directory.Exists(path) ? Directory.GetFiles(path, "*.test").Order(StringComparer.Ordinal) : [path]).ToList();
+        var files = paths.SelectMany<string, string>(path => Directory.Exists(path) ? [.. Directory.GetFiles(path, "*.test").Order(StringComparer.Ordinal)] : [path]).ToList();
         if (files.Find(file => !File.Exists(file)) is { } missing)
         {
             await error.WriteLineAsync($"crew: there is no file {missing}");

@@ -149,6 +149,15 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_newest_samples_are_federated()
+    {
+        var answer = (await _host.GetAsync("/prometheus/federate?match[]=up", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200);
+        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {Samples.Now}\n"), (answer.ContentType, answer.Text));
+        (await _host.GetAsync("/prometheus/federate?match[]=up{")).Ok(400);
+        Assert.Equal("", (await _host.GetAsync("/prometheus/federate")).Ok(200).Text);
+    }
+
+    [Fact]
     public async Task What_is_deleted_is_gone_at_once_and_audited()
     {
         (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", await _host.TokenAsync(Role.Deployer), (string?)null)).IsProblem(403, ProblemCodes.Forbidden);
