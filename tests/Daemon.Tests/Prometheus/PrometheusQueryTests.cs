@@ -102,7 +102,6 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData("label/job/values", """["api","web"]""")]
     [InlineData("label/__name__/values?match[]={org=\"other\"}", """["up"]""")]
     [InlineData("label/U__no_2e_dots/values", "[]")]
-    [InlineData("series?match[]=up&start=1&end=2", "[]")]
     [InlineData("format_query?query=sum(up)by(job)", "\"sum by (job) (up)\"")]
     [InlineData("query_exemplars?query=up&start=0&end=1", "[]")]
     [InlineData("rules", """{"groups":[]}""")]
