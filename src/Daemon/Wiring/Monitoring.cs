@@ -133,6 +133,8 @@ internal sealed class Monitoring : IAsyncDisposable
     private async Task SendAsync(PrometheusConfig config)
     {
         await Task.WhenAll(_senders.Select(s => s.DisposeAsync().AsTask()));
+        if (config.RemoteWrites.Count > 0)
+            Directory.CreateDirectory(Path.Combine(_folder, "remote-write"));
         _senders =
         [
             .. config.RemoteWrites.Select(to => new RemoteWriteSender(

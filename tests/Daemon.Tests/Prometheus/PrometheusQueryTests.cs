@@ -102,7 +102,6 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData("label/job/values", """["api","web"]""")]
     [InlineData("label/__name__/values?match[]={org=\"other\"}", """["up"]""")]
     [InlineData("label/U__no_2e_dots/values", "[]")]
-    [InlineData("series?match[]=up&start=1&end=2", "[]")]
     [InlineData("format_query?query=sum(up)by(job)", "\"sum by (job) (up)\"")]
     [InlineData("query_exemplars?query=up&start=0&end=1", "[]")]
     [InlineData("rules", """{"groups":[]}""")]
@@ -146,6 +145,36 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
             Assert.False((await _host.GetAsync($"{Api}/{path}", own)).Ok(200).Text is var text && (text.Contains("other", StringComparison.Ordinal) || text.Contains("web\"", StringComparison.Ordinal)), path);
         foreach (var path in (string[])["status/config", "status/flags", "status/runtimeinfo"])
             (await _host.GetAsync($"{Api}/{path}", own)).IsProblem(403, ProblemCodes.Forbidden);
+    }
+
+    [Fact]
+    public async Task The_newest_samples_are_federated()
+    {
+        var answer = (await _host.GetAsync("/prometheus/federate?match[]=up", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200);
+        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {Samples.Now}\n"), (answer.ContentType, answer.Text));
+        (await _host.GetAsync("/prometheus/federate?match[]=up{")).Ok(400);
+        Assert.Equal("", (await _host.GetAsync("/prometheus/federate")).Ok(200).Text);
+    }
+
+    [Fact]
+    public async Task What_is_deleted_is_gone_at_once_and_audited()
+    {
+        (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", await _host.TokenAsync(Role.Deployer), (string?)null)).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", _host.Admin, (string?)null)).Ok(204);
+        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        (await _host.SendAsync("PUT", $"{Api}/admin/tsdb/clean_tombstones", _host.Admin, (string?)null)).Ok(204);
+        Assert.Equal(["metrics.clean", "metrics.delete"], (await _host.GetAsync("/api/v1/audit")).As<AuditView[]>().Select(a => a.Action).Where(a => a.StartsWith("metrics.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_sent_by_remote_write_must_be_packed_protobuf_from_a_token_of_the_platform()
+    {
+        HttpContent Body() => new ByteArrayContent([0]) { Headers = { ContentType = new("application/x-protobuf"), ContentEncoding = { "snappy" } } };
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Deployer), Body())).Ok(204);
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Viewer), Body())).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/write", await _host.TokenAsync(Role.Deployer, "acme"), Body())).IsProblem(403, ProblemCodes.Forbidden);
+        (await _host.SendAsync("POST", $"{Api}/write", _host.Admin, "{}")).Ok(415);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static class PrometheusAdminDoor
             throw PrometheusErrorException.BadData("no match[] parameter provided");
         var (from, to) = request.Times();
         foreach (var selector in request.Selectors())
-            request.Monitoring.Store.Delete(from, to, selector);
+            request.Monitoring.Store.Delete(selector, from, to);
         await AuditAsync(request.Http, "metrics.delete", string.Join(' ', request.Parameters.All("match[]")));
         return PrometheusAnswer.Nothing;
     }

@@ -1,5 +1,6 @@
 using Groundcrew.Daemon.Wiring;
 using Groundcrew.Journal;
+using Groundcrew.Metrics;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -39,9 +40,27 @@ internal static class PrometheusDoor
         api.MapMethods("admin/tsdb/delete_series", Change, Answering(PrometheusAdminDoor.DeleteAsync)).Needs(Role.Admin);
         api.MapMethods("admin/tsdb/clean_tombstones", Change, Answering(PrometheusAdminDoor.CleanAsync)).Needs(Role.Admin);
         api.MapPost("write", PrometheusWriteDoor.ReceiveAsync).Needs(Role.Deployer);
+        root.MapGet("/federate", FederateAsync).NeedsInAnyOrg(Role.Viewer);
         root.MapMethods("/-/reload", Change, PrometheusAdminDoor.ReloadAsync).Needs(Role.Admin);
         root.MapGet("/-/healthy", () => Results.Text("Prometheus Server is Healthy.\n")).OpenToAll();
         root.MapGet("/-/ready", () => Results.Text("Prometheus Server is Ready.\n")).OpenToAll();
+    }
+
+    private static async Task FederateAsync(HttpContext http)
+    {
+        var clock = http.RequestServices.GetRequiredService<TimeProvider>();
+        var request = new PrometheusRequest(http, await PrometheusParameters.ReadAsync(http), http.RequestServices.GetRequiredService<Monitoring>(), clock);
+        try
+        {
+            var selectors = request.Selectors();
+            http.Response.ContentType = Federation.ContentType;
+            new Federation(request.Monitoring.Config.Config.Global.ExternalLabels).Write(request.Source, selectors, clock.GetUtcNow(), http.Response.BodyWriter, http.RequestAborted);
+            await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+        }
+        catch (PrometheusErrorException error) when (!http.Response.HasStarted)
+        {
+            await Results.Text(error.Message + "\n", statusCode: error.Status).ExecuteAsync(http);
+        }
     }
 
     /// <summary>A handler whose errors are answered as Prometheus answers them.</summary>

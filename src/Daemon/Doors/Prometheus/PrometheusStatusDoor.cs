@@ -69,40 +69,47 @@ internal static class PrometheusStatusDoor
         }));
     }
 
-    /// <summary>How many series there are, by what makes them many. Counted over the series of the last two hours that the caller may see.</summary>
+    /// <summary>How many series there are in memory, by what makes them many. A token of an organization has its own counted.</summary>
     public static Task<PrometheusAnswer> StoreAsync(PrometheusRequest request)
     {
         var most = request.Parameters.Limit() ?? TopByDefault;
-        using var reader = request.Source.OpenReader();
-        var counts = new SeriesCounts();
-        foreach (var series in reader.Select(request.Now - (long)Newest.TotalMilliseconds, request.Now, [new LabelMatcher(MatchKind.NotEqual, "__name__", "")], request.Cancellation))
-            counts.Add(series.Labels);
+        var status = request.Org is null ? request.Monitoring.Store.Status(most) : Counted(request, most);
         return Task.FromResult(PrometheusAnswer.Of(writer =>
         {
             writer.WriteStartObject();
             writer.WriteStartObject("headStats"u8);
-            writer.WriteNumber("numSeries"u8, counts.Series);
-            writer.WriteNumber("numLabelPairs"u8, counts.Pairs.Count);
-            writer.WriteNumber("chunkCount"u8, 0);
-            writer.WriteNumber("minTime"u8, request.Now - (long)Newest.TotalMilliseconds);
-            writer.WriteNumber("maxTime"u8, request.Now);
+            writer.WriteNumber("numSeries"u8, status.Series);
+            writer.WriteNumber("numLabelPairs"u8, status.LabelPairs);
+            writer.WriteNumber("chunkCount"u8, status.Chunks);
+            writer.WriteNumber("minTime"u8, status.MinTime);
+            writer.WriteNumber("maxTime"u8, status.MaxTime);
             writer.WriteEndObject();
-            WriteTop(writer, "seriesCountByMetricName", counts.Metrics, most);
-            WriteTop(writer, "labelValueCountByLabelName", counts.ValuesOfLabels(), most);
-            WriteTop(writer, "memoryInBytesByLabelName", counts.BytesOfLabels(), most);
-            WriteTop(writer, "seriesCountByLabelValuePair", counts.Pairs.Select(p => KeyValuePair.Create($"{p.Key.Name}={p.Key.Value}", p.Value)), most);
+            WriteTop(writer, "seriesCountByMetricName", status.SeriesByMetricName);
+            WriteTop(writer, "labelValueCountByLabelName", status.ValuesByLabelName);
+            WriteTop(writer, "memoryInBytesByLabelName", status.BytesByLabelName);
+            WriteTop(writer, "seriesCountByLabelValuePair", status.SeriesByLabelPair);
             writer.WriteEndObject();
         }));
     }
 
-    private static void WriteTop(Utf8JsonWriter writer, string name, IEnumerable<KeyValuePair<string, long>> counts, int most)
+    private static StoreStatus Counted(PrometheusRequest request, int most)
+    {
+        var from = request.Now - (long)Newest.TotalMilliseconds;
+        using var reader = request.Source.OpenReader();
+        var counts = new SeriesCounts();
+        foreach (var series in reader.Select(from, request.Now, [new LabelMatcher(MatchKind.NotEqual, Labels.MetricName, "")], request.Cancellation))
+            counts.Add(series.Labels);
+        return counts.ToStatus(from, request.Now, most);
+    }
+
+    private static void WriteTop(Utf8JsonWriter writer, string name, IReadOnlyList<StoreCount> counts)
     {
         writer.WriteStartArray(name);
-        foreach (var (text, count) in counts.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).Take(most))
+        foreach (var count in counts)
         {
             writer.WriteStartObject();
-            writer.WriteString("name"u8, text);
-            writer.WriteNumber("value"u8, count);
+            writer.WriteString("name"u8, count.Name);
+            writer.WriteNumber("value"u8, count.Value);
             writer.WriteEndObject();
         }
         writer.WriteEndArray();

@@ -7,30 +7,30 @@ namespace Groundcrew.Daemon.Doors;
 /// <summary>Counts series by what makes them many. Not thread-safe.</summary>
 internal sealed class SeriesCounts
 {
-    public long Series { get; private set; }
+    private long _series;
 
-    /// <summary>Series of each metric.</summary>
-    public Dictionary<string, long> Metrics { get; } = new(StringComparer.Ordinal);
-
-    /// <summary>Series of each label with its value.</summary>
-    public Dictionary<(string Name, string Value), long> Pairs { get; } = [];
+    private readonly Dictionary<string, long> _metrics = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Name, string Value), long> _pairs = [];
 
     public void Add(Labels labels)
     {
-        Series++;
+        _series++;
         foreach (var label in labels)
         {
             var (name, value) = (label.Name, label.Value);
-            CollectionsMarshal.GetValueRefOrAddDefault(Pairs, (name, value), out _)++;
+            CollectionsMarshal.GetValueRefOrAddDefault(_pairs, (name, value), out _)++;
             if (name == Labels.MetricName)
-                CollectionsMarshal.GetValueRefOrAddDefault(Metrics, value, out _)++;
+                CollectionsMarshal.GetValueRefOrAddDefault(_metrics, value, out _)++;
         }
     }
 
-    /// <summary>Different values of each label.</summary>
-    public IEnumerable<KeyValuePair<string, long>> ValuesOfLabels() => Pairs.Keys.CountBy(p => p.Name).Select(p => KeyValuePair.Create(p.Key, (long)p.Value));
+    /// <summary>What was counted, with lists of at most <paramref name="most"/> entries, the largest first.</summary>
+    public StoreStatus ToStatus(long from, long to, int most) => new(
+        _series, _pairs.Count, 0, from, to, 0, 0,
+        Top(_metrics, most), Top(_pairs.Keys.CountBy(p => p.Name).Select(p => KeyValuePair.Create(p.Key, (long)p.Value)), most),
+        Top(_pairs.Keys.GroupBy(p => p.Name).Select(g => KeyValuePair.Create(g.Key, g.Sum(p => (long)Encoding.UTF8.GetByteCount(p.Value)))), most),
+        Top(_pairs.Select(p => KeyValuePair.Create($"{p.Key.Name}={p.Key.Value}", p.Value)), most));
 
-    /// <summary>Bytes of the different values of each label.</summary>
-    public IEnumerable<KeyValuePair<string, long>> BytesOfLabels() =>
-        Pairs.Keys.GroupBy(p => p.Name).Select(g => KeyValuePair.Create(g.Key, g.Sum(p => (long)Encoding.UTF8.GetByteCount(p.Value))));
+    private static List<StoreCount> Top(IEnumerable<KeyValuePair<string, long>> counts, int most) =>
+        [.. counts.OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).Take(most).Select(c => new StoreCount(c.Key, c.Value))];
 }
