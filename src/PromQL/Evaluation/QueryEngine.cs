@@ -43,14 +43,11 @@ public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
 
     private QueryResult Parsed(string query, Func<Expr, QueryResult> run)
     {
-        var parsed = Parser.Parse(query);
-        if (parsed.Expr is not { } expr)
-            return Refused(parsed.Error);
-        return options.Experimental || Experiments.Find(expr) is not { } problem ? run(expr) : Refused(Experiments.Describe(problem, query));
+        var parsed = Parser.Parse(query, options.Experimental);
+        return parsed.Expr is { } expr ? run(expr) : Refused(parsed.Error);
     }
 
-    /// <summary>Evaluates an expression that was parsed before.</summary>
-    internal QueryResult Run(IMetricSource source, Expr expr, Steps steps, bool isRange, CancellationToken cancellation)
+    private QueryResult Run(IMetricSource source, Expr expr, Steps steps, bool isRange, CancellationToken cancellation)
     {
         if (isRange && expr.Type is not (ValueType.Scalar or ValueType.Vector))
             return Refused($"invalid expression type \"{(expr.Type == ValueType.Matrix ? "range vector" : "string")}\" for range query, must be Scalar or instant Vector");
