@@ -18,6 +18,8 @@ internal sealed partial class Evaluator
 
     private static StepMatrix CombineScalars(Binary binary, StepMatrix left, StepMatrix right, Steps steps)
     {
+        if (FloatOperators.IsTrim(binary.Op))
+            throw QueryContext.Failure($"operator \"{FloatOperators.Sign(binary.Op)}\" not allowed for Scalar operations");
         FloatOperators.Choose(binary.Op, returnBool: true, keepRight: false)(left.Scalar, right.Scalar, left.Scalar);
         return new(steps, left.Series);
     }
@@ -30,13 +32,13 @@ internal sealed partial class Evaluator
         foreach (var series in vector.Series)
         {
             context.ThrowIfStopped();
-            if (series.Histograms is null)
+            if (series.Histograms is null && !FloatOperators.IsTrim(binary.Op))
                 floats(scalarIsLeft ? number.Values : series.Values, scalarIsLeft ? series.Values : number.Values, series.Values);
             else
                 for (var step = 0; step < steps.Count; step++)
                     if (series.Has(step))
                         mixed.Apply(scalarIsLeft ? number : series, scalarIsLeft ? series : number, step, series);
-            if (binary.ReturnBool || !FloatOperators.IsComparison(binary.Op))
+            if (binary.ReturnBool || !FloatOperators.KeepsName(binary.Op))
                 SeriesSet.DropName(series, context.DelayedNameRemoval);
         }
         return Checked(vector.Series, steps);

@@ -37,11 +37,18 @@ internal static class FloatOperators
         BinaryOp.Less => Comparison<Less>(returnBool, keepRight),
         BinaryOp.GreaterOrEqual => Comparison<GreaterOrEqual>(returnBool, keepRight),
         BinaryOp.LessOrEqual => Comparison<LessOrEqual>(returnBool, keepRight),
+        BinaryOp.TrimUpper or BinaryOp.TrimLower => Run<Trim>,
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "A set operator has no float loop."),
     };
 
     /// <summary>Whether an operator compares.</summary>
     public static bool IsComparison(BinaryOp op) => op is >= BinaryOp.Equal and <= BinaryOp.LessOrEqual;
+
+    /// <summary>Whether an operator takes observations out of histograms.</summary>
+    public static bool IsTrim(BinaryOp op) => op is BinaryOp.TrimUpper or BinaryOp.TrimLower;
+
+    /// <summary>Whether the result is still the metric that the left side was.</summary>
+    public static bool KeepsName(BinaryOp op) => IsComparison(op) || IsTrim(op);
 
     /// <summary>How an operator is written.</summary>
     public static string Sign(BinaryOp op) => op switch
@@ -61,6 +68,8 @@ internal static class FloatOperators
         BinaryOp.LessOrEqual => "<=",
         BinaryOp.And => "and",
         BinaryOp.Or => "or",
+        BinaryOp.TrimUpper => "</",
+        BinaryOp.TrimLower => ">/",
         _ => "unless",
     };
 
@@ -112,6 +121,12 @@ internal static class FloatOperators
     private readonly struct Atan2 : IFloatOperator
     {
         public static double Apply(double left, double right) => Math.Atan2(left, right);
+    }
+
+    // Floats have no observations to trim: nothing is left, and the remark is made where the pair is known.
+    private readonly struct Trim : IFloatOperator
+    {
+        public static double Apply(double left, double right) => Absent.Value;
     }
 
     private readonly struct Equal : IComparison

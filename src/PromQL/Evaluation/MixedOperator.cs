@@ -43,6 +43,8 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
 
     private bool OfFloats(double left, double right, ref Cell cell)
     {
+        if (FloatOperators.IsTrim(binary.Op))
+            return Incompatible("float", "float");
         Span<double> result = stackalloc double[1];
         _floats([left], [right], result);
         if (!Absent.Is(result[0]))
@@ -63,9 +65,15 @@ internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations a
 
     private bool OfHistogramAndFloat(FloatHistogram left, double right, ref Cell cell)
     {
-        if (binary.Op is not (BinaryOp.Mul or BinaryOp.Div))
+        if (binary.Op is not (BinaryOp.Mul or BinaryOp.Div) && !FloatOperators.IsTrim(binary.Op))
             return Incompatible("histogram", "float");
         var result = left.Copy();
+        if (FloatOperators.IsTrim(binary.Op))
+        {
+            result.Trim(right, keepBelow: binary.Op == BinaryOp.TrimUpper);
+            cell.Set(result);
+            return true;
+        }
         if (binary.Op == BinaryOp.Mul)
             result.Multiply(right);
         else

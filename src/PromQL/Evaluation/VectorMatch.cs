@@ -121,7 +121,7 @@ internal sealed class VectorMatch
     private void Calculate(StepSeries many, StepSeries one, StepSeries into, bool[]? marks)
     {
         var (left, right) = _swapped ? (one, many) : (many, one);
-        if (marks is null && many.Histograms is null && one.Histograms is null)
+        if (marks is null && many.Histograms is null && one.Histograms is null && !FloatOperators.IsTrim(_binary.Op))
         {
             _floats(left.Values, right.Values, into.Values);
             return;
@@ -152,7 +152,7 @@ internal sealed class VectorMatch
     private Labels ResultLabels(Labels many, Labels one)
     {
         var labels = many;
-        if (!FloatOperators.IsComparison(_binary.Op) || (_binary.ReturnBool && !_context.DelayedNameRemoval))
+        if (!FloatOperators.KeepsName(_binary.Op) || (_binary.ReturnBool && !_context.DelayedNameRemoval))
             labels = SeriesSet.DropName(labels);
         if (OneToOne)
             labels = _matching.On ? labels.Keep(_matchingLabels) : labels.Without(_matchingLabels);

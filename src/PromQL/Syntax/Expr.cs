@@ -140,7 +140,7 @@ public sealed record Aggregate(AggregateOp Op, Expr Inner, Expr? Parameter, Equa
 public enum BinaryOp
 {
 #pragma warning disable CS1591 // Each is the name of its sign.
-    Add, Sub, Mul, Div, Mod, Pow, Atan2, Equal, NotEqual, Greater, Less, GreaterOrEqual, LessOrEqual, And, Or, Unless,
+    Add, Sub, Mul, Div, Mod, Pow, Atan2, Equal, NotEqual, Greater, Less, GreaterOrEqual, LessOrEqual, And, Or, Unless, TrimUpper, TrimLower,
 #pragma warning restore CS1591
 }
 

@@ -236,7 +236,7 @@ internal sealed partial class ExprReader(string query, bool experimental, List<P
     {
         BinaryOp.Or => 1,
         BinaryOp.And or BinaryOp.Unless => 2,
-        >= BinaryOp.Equal and <= BinaryOp.LessOrEqual => 3,
+        (>= BinaryOp.Equal and <= BinaryOp.LessOrEqual) or BinaryOp.TrimUpper or BinaryOp.TrimLower => 3,
         BinaryOp.Add or BinaryOp.Sub => 4,
         BinaryOp.Pow => PowerStrength,
         _ => 5,

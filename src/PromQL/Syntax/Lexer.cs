@@ -166,8 +166,8 @@ internal sealed class Lexer(string text)
             '+' => BinaryOp.Add,
             '-' => BinaryOp.Sub,
             '^' => BinaryOp.Pow,
-            '<' => Accept('=') ? BinaryOp.LessOrEqual : BinaryOp.Less,
-            _ => Accept('=') ? BinaryOp.GreaterOrEqual : BinaryOp.Greater,
+            '<' => Accept('=') ? BinaryOp.LessOrEqual : Accept('/') ? BinaryOp.TrimUpper : BinaryOp.Less,
+            _ => Accept('=') ? BinaryOp.GreaterOrEqual : Accept('/') ? BinaryOp.TrimLower : BinaryOp.Greater,
         };
         return Emit(TokenKind.Operator, (int)op);
     }

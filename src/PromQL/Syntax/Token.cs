@@ -114,6 +114,8 @@ internal static class Keywords
         BinaryOp.LessOrEqual => "<=",
         BinaryOp.And => "and",
         BinaryOp.Or => "or",
+        BinaryOp.TrimUpper => "</",
+        BinaryOp.TrimLower => ">/",
         _ => "unless",
     };
 

@@ -10,6 +10,7 @@ public sealed class FunctionScriptsTests
     [InlineData("fractions.test", 25)]
     [InlineData("floats.test", 67)]
     [InlineData("names.test", 13)]
+    [InlineData("trim.test", 19)]
     [InlineData("native_histograms.test", 42)]
     public void A_script_passes_whole(string name, int evals)
     {
