@@ -54,6 +54,9 @@ public sealed record PlatformFile
     /// <summary>The most that metrics may take on disk; null for no limit.</summary>
     public string? MetricsSize { get; init; }
 
+    /// <summary>Whether the platform itself and its instances are left alone, because another Prometheus scrapes them.</summary>
+    public bool NoOwnTargets { get; init; }
+
     /// <summary>The folder that is used when none is named: <c>~/.groundcrew</c>.</summary>
     public static string DefaultFolder =>
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".groundcrew");

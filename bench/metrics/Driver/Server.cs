@@ -152,9 +152,10 @@ internal sealed class CrewServer(string crew, string folder, int port, string? s
 
     public override async Task<string> VersionAsync() => await Tools.RunAsync(crew, ["--version"]);
 
+    // It does not scrape itself: samples of now would make those of yesterday, which the stream begins with, too old to take.
     protected override Process Spawn() => Tools.Start(crew, Log,
     [
-        "serve", "--role", "control", "--data", Path.Combine(Folder, "data"), "--control-port", Port.ToString(CultureInfo.InvariantCulture), "--trust-loopback",
+        "serve", "--role", "control", "--data", Path.Combine(Folder, "data"), "--control-port", Port.ToString(CultureInfo.InvariantCulture), "--trust-loopback", "--no-own-targets",
         .. scrapeConfig is null ? [] : new[] { "--prometheus-config", scrapeConfig },
     ]);
 

@@ -37,8 +37,9 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _prometheusConfig = new("--prometheus-config") { Description = "A prometheus.yml whose jobs are scraped too, read again when it changes (default: prometheus.yml in the data folder, if it is there)." };
     private readonly Option<string?> _metricsRetention = new("--metrics-retention") { Description = "How long metrics are kept, such as 90d (default 15d)." };
     private readonly Option<string?> _metricsSize = new("--metrics-size") { Description = "The most that metrics may take on disk, such as 20Gi; the oldest go first (default: no limit)." };
+    private readonly Option<bool?> _noOwnTargets = new("--no-own-targets") { Description = "Do not scrape the platform itself and its instances, because another Prometheus does. Off by default." };
 
-    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control, _prometheusConfig, _metricsRetention, _metricsSize];
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control, _prometheusConfig, _metricsRetention, _metricsSize, _noOwnTargets];
 
     public void AddTo(Command command)
     {
@@ -67,6 +68,7 @@ internal sealed class PlatformOptions
             PrometheusConfig = parsed.GetValue(_prometheusConfig) is { } file ? Path.GetFullPath(file) : before.PrometheusConfig,
             MetricsRetention = parsed.GetValue(_metricsRetention) ?? before.MetricsRetention,
             MetricsSize = parsed.GetValue(_metricsSize) ?? before.MetricsSize,
+            NoOwnTargets = parsed.GetValue(_noOwnTargets) ?? before.NoOwnTargets,
         };
         JudgePorts(problems,
             (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeHttpsPort, platform.EdgeHttpsPort),
@@ -105,7 +107,7 @@ internal sealed class PlatformOptions
         var size = platform.MetricsSize is { } text ? Quantity.ParseBytes(text) : null;
         if (platform.MetricsSize is not null && size is null or < 64 * 1024 * 1024)
             problems.Add("bad-size", "--metrics-size", $"'{platform.MetricsSize}' is not a size that metrics fit into.", "Use at least 64Mi, such as 20Gi.");
-        return new MetricsSettings(platform.PrometheusConfig, retention ?? TimeSpan.Zero, size);
+        return new MetricsSettings(platform.PrometheusConfig, retention ?? TimeSpan.Zero, size, !platform.NoOwnTargets);
     }
 
     private static PlatformFile Before(string data, ProblemList problems)

@@ -19,14 +19,15 @@ internal sealed record RoleSettings(string Data, PlatformFile Platform, Uri Cont
     public string NodeTokenFile { get; init; } = Path.Combine(Data, "node.token");
 
     /// <summary>What the control plane scrapes and keeps.</summary>
-    public MetricsSettings Metrics { get; init; } = new(null, TimeSpan.FromDays(15), null);
+    public MetricsSettings Metrics { get; init; } = new(null, TimeSpan.FromDays(15), null, OwnTargets: true);
 }
 
 /// <summary>What the control plane scrapes and keeps.</summary>
 /// <param name="ConfigFile">A <c>prometheus.yml</c>; null for the one in the data folder, if it is there.</param>
 /// <param name="Retention">How long samples are kept.</param>
 /// <param name="MaxBytes">The most bytes that they may take; null for no limit.</param>
-internal sealed record MetricsSettings(string? ConfigFile, TimeSpan Retention, long? MaxBytes);
+/// <param name="OwnTargets">Whether the platform itself and its instances are scraped.</param>
+internal sealed record MetricsSettings(string? ConfigFile, TimeSpan Retention, long? MaxBytes, bool OwnTargets);
 
 /// <summary>The program's version, as the build stamped it.</summary>
 internal static class ProgramVersion

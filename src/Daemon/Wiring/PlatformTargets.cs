@@ -16,6 +16,8 @@ internal sealed class PlatformTargets(RoleSettings settings, Nodes nodes, Instan
     /// <summary>The targets of each of <see cref="PlatformJobs.All"/>.</summary>
     public async Task<IReadOnlyDictionary<string, IReadOnlyList<TargetGroup>>> FindAsync(CancellationToken cancellation)
     {
+        if (!settings.Metrics.OwnTargets)
+            return FrozenDictionary<string, IReadOnlyList<TargetGroup>>.Empty;
         var members = (await nodes.ListAsync(cancellation)).Where(n => !nodes.IsDown(n) || n.Hostname == settings.Hostname).ToList();
         var running = (await instances.ListAsync(null, cancellation)).Where(i => i.Status.Address is not null).ToList();
         await LearnAsync(running.Select(i => i.Deployment).Distinct(), cancellation);
