@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 
@@ -8,8 +9,8 @@ internal sealed class RuneSet
 {
     public const int Last = 0x10FFFF;
 
-    private static readonly Lazy<Dictionary<int, int[]>> Orbits = new(FindOrbits);
-    private static readonly Lazy<Dictionary<string, RuneSet>> Categories = new(FindCategories);
+    private static readonly Lazy<FrozenDictionary<int, int[]>> Orbits = new(FindOrbits);
+    private static readonly Lazy<FrozenDictionary<string, RuneSet>> Categories = new(FindCategories);
     private List<(int First, int Last)> _ranges = [];
     private bool _isJoined;
 
@@ -82,7 +83,7 @@ internal sealed class RuneSet
     /// <summary>A copy of the characters of a general category such as <c>L</c> or <c>Lu</c>; null when there is none of that name.</summary>
     public static RuneSet? OfCategory(string name) => Categories.Value.TryGetValue(name, out var set) ? new RuneSet().Add(set) : null;
 
-    private static Dictionary<string, RuneSet> FindCategories()
+    private static FrozenDictionary<string, RuneSet> FindCategories()
     {
         var found = new Dictionary<string, RuneSet>(StringComparer.Ordinal) { ["Any"] = new RuneSet().Add(0, Last) };
         var (start, before) = (0, CodeOf(0));
@@ -100,7 +101,7 @@ internal sealed class RuneSet
             }
             (start, before) = (rune, code);
         }
-        return found;
+        return found.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     private static string CodeOf(int rune) => (Rune.IsValid(rune) ? Rune.GetUnicodeCategory(new Rune(rune)) : UnicodeCategory.Surrogate) switch
@@ -155,7 +156,7 @@ internal sealed class RuneSet
     }
 
     /// <summary>For each character that has other cases all of them, itself too.</summary>
-    private static Dictionary<int, int[]> FindOrbits()
+    private static FrozenDictionary<int, int[]> FindOrbits()
     {
         var groups = new Dictionary<int, List<int>>();
         for (var rune = 0; rune <= 0x1FFFF; rune++)
@@ -176,6 +177,6 @@ internal sealed class RuneSet
         groups[0xE5].Add(0x212B);
         groups[0x3C9].Add(0x2126);
         groups[0xDF].Add(0x1E9E);
-        return groups.Values.Where(g => g.Count > 1).Select(g => g.Distinct().ToArray()).SelectMany(g => g.Select(rune => (rune, g))).ToDictionary(p => p.rune, p => p.g);
+        return groups.Values.Where(g => g.Count > 1).Select(g => g.Distinct().ToArray()).SelectMany(g => g.Select(rune => (rune, g))).ToFrozenDictionary(p => p.rune, p => p.g);
     }
 }

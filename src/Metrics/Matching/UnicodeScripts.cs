@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 
 namespace Groundcrew.Metrics;
@@ -5,7 +6,7 @@ namespace Groundcrew.Metrics;
 /// <summary>The characters of writing systems, as <c>\p{Greek}</c> means them (Unicode 14), for those that labels are likely to be written in.</summary>
 internal static class UnicodeScripts
 {
-    private static readonly Dictionary<string, string> Ranges = new(StringComparer.Ordinal)
+    private static readonly FrozenDictionary<string, string> Ranges = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["Arabic"] = "600-604 606-60B 60D-61A 61C-61E 620-63F 641-64A 656-66F 671-6DC 6DE-6FF 750-77F 870-88E 890-891 898-8E1 8E3-8FF FB50-FBC2 " +
             "FBD3-FD3D FD40-FD8F FD92-FDC7 FDCF FDF0-FDFF FE70-FE74 FE76-FEFC 10E60-10E7E 1EE00-1EE03 1EE05-1EE1F 1EE21-1EE22 1EE24 1EE27 " +
@@ -34,7 +35,7 @@ internal static class UnicodeScripts
         ["Tamil"] = "B82-B83 B85-B8A B8E-B90 B92-B95 B99-B9A B9C B9E-B9F BA3-BA4 BA8-BAA BAE-BB9 BBE-BC2 BC6-BC8 BCA-BCD BD0 BD7 BE6-BFA 11FC0-11FF1 " +
             "11FFF",
         ["Thai"] = "E01-E3A E40-E5B",
-    };
+    }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>The characters of a writing system, or null when it is not known here.</summary>
     public static RuneSet? Find(string name)

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace Groundcrew.PromQL.Scripts;
 
 /// <summary>
@@ -6,10 +8,9 @@ namespace Groundcrew.PromQL.Scripts;
 /// </summary>
 internal static class PinnedVariants
 {
-    private static readonly HashSet<string> OfTheMoment = new(StringComparer.Ordinal)
-    {
+    private static readonly FrozenSet<string> OfTheMoment = FrozenSet.Create(StringComparer.Ordinal, [
         "time", "timestamp", "predict_linear", "minute", "hour", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month",
-    };
+    ]);
 
     /// <summary>The query and the times to ask it at; nothing when its answer depends on the time it is asked at.</summary>
     public static IEnumerable<(string Query, long Time)> Of(string query, long time)

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 
 namespace Groundcrew.PromQL;
@@ -49,7 +50,7 @@ internal readonly record struct Token(TokenKind Kind, int Start, int End, int Op
 /// <summary>The words that have a meaning of their own, whatever their case.</summary>
 internal static class Keywords
 {
-    private static readonly Dictionary<string, (TokenKind Kind, int Op)> All = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly FrozenDictionary<string, (TokenKind Kind, int Op)> All = new Dictionary<string, (TokenKind Kind, int Op)>(StringComparer.OrdinalIgnoreCase)
     {
         ["and"] = (TokenKind.Operator, (int)BinaryOp.And),
         ["or"] = (TokenKind.Operator, (int)BinaryOp.Or),
@@ -85,9 +86,9 @@ internal static class Keywords
         ["range"] = (TokenKind.Range, 0),
         ["inf"] = (TokenKind.Number, 0),
         ["nan"] = (TokenKind.Number, 0),
-    };
+    }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
-    private static readonly Dictionary<string, (TokenKind Kind, int Op)>.AlternateLookup<ReadOnlySpan<char>> BySpan = All.GetAlternateLookup<ReadOnlySpan<char>>();
+    private static readonly FrozenDictionary<string, (TokenKind Kind, int Op)>.AlternateLookup<ReadOnlySpan<char>> BySpan = All.GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>What a word means; a plain identifier when nothing.</summary>
     public static (TokenKind Kind, int Op) Of(ReadOnlySpan<char> word) =>
