@@ -23,14 +23,13 @@ internal sealed class ScrapeTarget
     {
         (_scraper, _job, _seenJob, Plan) = (scraper, job, job, plan);
         _offset = TimeSpan.FromMilliseconds((Labels.HashOf(System.Text.Encoding.UTF8.GetBytes($"{plan.Final}{plan.Url}")) ^ seed) % (ulong)plan.Interval.TotalMilliseconds);
-        var url = plan.Url.AbsoluteUri;
         _status = new()
         {
             ScrapePool = job.Config.JobName,
             DiscoveredLabels = plan.Discovered,
             Labels = plan.Final,
-            ScrapeUrl = url,
-            GlobalUrl = scraper.Settings.PublicHost is { } host && plan.Url.IsLoopback ? new UriBuilder(plan.Url) { Host = host }.Uri.AbsoluteUri : url,
+            ScrapeUrl = plan.Shown,
+            GlobalUrl = scraper.Settings.PublicHost is { } host && plan.Url.IsLoopback ? new UriBuilder(plan.Url) { Host = host }.Uri.AbsoluteUri : plan.Shown,
             ScrapeInterval = plan.Interval,
             ScrapeTimeout = plan.Timeout,
         };
@@ -135,11 +134,11 @@ internal sealed class ScrapeTarget
         }
         catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException && limit.IsCancellationRequested && !stop.IsCancellationRequested)
         {
-            return ($"Get \"{Plan.Url}\": context deadline exceeded: no complete answer within {PrometheusDuration.Format(Plan.Timeout)}", -1);
+            return ($"Get \"{Plan.Shown}\": context deadline exceeded: no complete answer within {PrometheusDuration.Format(Plan.Timeout)}", -1);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or UnauthorizedAccessException && !stop.IsCancellationRequested)
         {
-            return ($"Get \"{Plan.Url}\": {Reason(e)}", -1);
+            return ($"Get \"{Plan.Shown}\": {Reason(e)}", -1);
         }
         catch (ExpositionException e)
         {

@@ -2,8 +2,8 @@ using System.Text;
 
 namespace Groundcrew.Metrics;
 
-/// <summary>What a target's labels say: where it is asked, how often, and which labels its series have. Immutable.</summary>
-internal sealed record TargetPlan(Labels Discovered, Labels Final, Uri Url, TimeSpan Interval, TimeSpan Timeout)
+/// <summary>What a target's labels say: where it is asked, how often, and which labels its series have; what is shown as its address keeps the port that HTTP would leave out. Immutable.</summary>
+internal sealed record TargetPlan(Labels Discovered, Labels Final, Uri Url, string Shown, TimeSpan Interval, TimeSpan Timeout)
 {
     /// <summary>The same for the same target, whatever else changed.</summary>
     public string Key => $"{Final}|{Url}|{Interval}|{Timeout}|{Discovered}";
@@ -62,12 +62,13 @@ internal static class TargetLabels
         if (draft.Get("instance").Length == 0)
             draft.Set("instance", address);
         var scheme = draft.Get("__scheme__");
-        if (!Uri.TryCreate($"{scheme}://{address}{PathOf(draft)}{Query(job, draft)}", UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        var shown = $"{scheme}://{address}{PathOf(draft)}{Query(job, draft)}";
+        if (!Uri.TryCreate(shown, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
             return $"\"{scheme}://{address}{draft.Get("__metrics_path__")}\" is no address that can be asked";
         for (var i = draft.Count - 1; i >= 0; i--)
             if (draft.NameAt(i).StartsWith("__"u8))
                 draft.RemoveAt(i);
-        plan = new(discovered, draft.ToLabels(), url, interval, timeout);
+        plan = new(discovered, draft.ToLabels(), url, shown, interval, timeout);
         return null;
     }
 

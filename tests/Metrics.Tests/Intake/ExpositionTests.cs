@@ -176,7 +176,7 @@ public sealed class ExpositionTests
         return seen.ToString().TrimEnd('\n');
     }
 
-    // Cases are divided by lines of "=== name | format"; the input ends at a line of "---", a backslash and N at a line's end joins bytes.
+    // Cases are divided by lines of "=== name | format"; the input ends at a line of "---".
     private static List<(string Name, ExpositionFormat Format, string Input, string Expected)> Cases() =>
         [.. File.ReadAllText(Corpus).Split("=== ", StringSplitOptions.RemoveEmptyEntries).Select(block =>
         {
