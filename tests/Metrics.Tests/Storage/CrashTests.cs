@@ -128,7 +128,7 @@ public sealed class CrashTests
 
     private static Process StartChild(string folder)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = false };
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
         foreach (var argument in (string[])["-method", $"{typeof(CrashTests).FullName}.{nameof(Appends_until_it_is_killed)}", "-explicit", "only", "-noLogo", "-noColor"])
