@@ -15,7 +15,7 @@ internal sealed class JoinedSeries : StoredSeries
         places.Sort(static (a, b) => a.MinTime.CompareTo(b.MinTime));
         var joined = new List<StoredSeries>(places.Max(p => p.Series.Count));
         var next = new PriorityQueue<int, (Labels Labels, int Place)>(Comparer<(Labels Labels, int Place)>.Create(static (a, b) =>
-            a.Labels.CompareTo(b.Labels) is var order && order != 0 ? order : a.Place.CompareTo(b.Place)));
+            LabelOrder.Compare(a.Labels, b.Labels) is var order && order != 0 ? order : a.Place.CompareTo(b.Place)));
         var at = new int[places.Count];
         for (var i = 0; i < places.Count; i++)
             next.Enqueue(i, (places[i].Series[0].Labels, i));

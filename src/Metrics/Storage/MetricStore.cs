@@ -72,7 +72,10 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
     /// <inheritdoc/>
     public CommitResult Commit(SampleBatch batch) => _committer.Commit(batch);
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Opens a view of the blocks as they are now and of the head; each selection sees the head at the moment of the selection,
+    /// every batch whole or not at all.
+    /// </summary>
     public IMetricReader OpenReader() => new StoreReader(_head, _blocks);
 
     /// <summary>Syncs the log, and closes it and the blocks. No reader may be open any more.</summary>

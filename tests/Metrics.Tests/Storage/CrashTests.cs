@@ -45,9 +45,10 @@ public sealed class CrashTests
         var handles = Enumerable.Range(0, SeriesCount).Select(i => store.Resolve(Labels.Of(("__name__", "m"), ("i", $"{i}")).Packed)).ToArray();
         var batch = new SampleBatch();
         var next = Count(store, new Random(1)) + 1;
+        var rounds = new int[1];
         var maintenance = new Thread(() =>
         {
-            while (true)
+            for (; ; Interlocked.Increment(ref rounds[0]))
             {
                 if (!store.CutHead())
                     store.WriteCheckpoint();
@@ -59,6 +60,9 @@ public sealed class CrashTests
         Span<byte> number = stackalloc byte[8];
         while (true)
         {
+            // On a slow disk the background would be killed before it came to anything.
+            if (next % 400 == 0 && Volatile.Read(ref rounds[0]) is var seen)
+                SpinWait.SpinUntil(() => Volatile.Read(ref rounds[0]) > seen);
             batch.Clear();
             foreach (var handle in handles)
                 batch.Add(handle, StoreFixture.Start + (next * 1000), next);
@@ -128,7 +132,7 @@ public sealed class CrashTests
 
     private static Process StartChild(string folder)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = false };
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             start.ArgumentList.Add(typeof(CrashTests).Assembly.Location);
         foreach (var argument in (string[])["-method", $"{typeof(CrashTests).FullName}.{nameof(Appends_until_it_is_killed)}", "-explicit", "only", "-noLogo", "-noColor"])

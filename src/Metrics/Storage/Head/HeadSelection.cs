@@ -26,7 +26,7 @@ internal static class HeadSelection
         {
             head.State.ExitReadLock();
         }
-        views.Sort(static (a, b) => a.Labels.CompareTo(b.Labels));
+        views.Sort(static (a, b) => LabelOrder.Compare(a.Labels, b.Labels));
         return views;
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Metrics;
@@ -54,28 +55,18 @@ internal sealed class Checkpoint
     {
         var path = PathOf(folder, segment);
         var temporary = path + ".tmp";
-        using (var file = files.OpenAppend(temporary))
+        try
         {
-            file.Truncate(0);
-            file.Append(Header);
-            var record = new LogRecordWriter();
-            record.Begin();
-            foreach (ref readonly var series in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_series))
-            {
-                HeadSeriesBytes.Write(record.HeadSeries(), slots, in series, _minValid);
-                if (record.Length < RecordBytes)
-                    continue;
-                file.Append(record.End());
-                record.Begin();
-            }
-            foreach (var (id, ranges) in _deleted)
-                foreach (var (from, to) in ranges.All)
-                    record.Deleted(id, from, to);
-            record.HeadTimes(_minValid, _maxTime);
-            file.Append(record.End());
-            file.Sync();
+            using (var file = files.OpenAppend(temporary))
+                WriteTo(file, slots);
+            files.CommitFile(temporary, path);
         }
-        files.CommitFile(temporary, path);
+        catch (IOException)
+        {
+            // On a full disk the half that was written would take the room that the log needs.
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     /// <summary>Why a checkpoint cannot be used; null when it is whole.</summary>
@@ -105,6 +96,28 @@ internal sealed class Checkpoint
                 throw new InvalidDataException($"'{path}' is damaged at byte {at}.");
             LogRecordWriter.Visit(content, visitor);
         }
+    }
+
+    private void WriteTo(AppendFile file, SlotPool slots)
+    {
+        file.Truncate(0);
+        file.Append(Header);
+        var record = new LogRecordWriter();
+        record.Begin();
+        foreach (ref readonly var series in CollectionsMarshal.AsSpan(_series))
+        {
+            HeadSeriesBytes.Write(record.HeadSeries(), slots, in series, _minValid);
+            if (record.Length < RecordBytes)
+                continue;
+            file.Append(record.End());
+            record.Begin();
+        }
+        foreach (var (id, ranges) in _deleted)
+            foreach (var (from, to) in ranges.All)
+                record.Deleted(id, from, to);
+        record.HeadTimes(_minValid, _maxTime);
+        file.Append(record.End());
+        file.Sync();
     }
 
     private static bool TryTake(MappedFile file, ref long at, out ReadOnlySpan<byte> content)
