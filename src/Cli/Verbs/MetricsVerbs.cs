@@ -11,7 +11,8 @@ internal static class MetricsVerbs
 {
     public static Verb Of(CrewRoot root) =>
         new Verb("metrics", "Ask what is measured, in PromQL; see what is scraped and what there is.",
-            "crew metrics query 'sum by (service) (rate(http_requests_total[5m]))' --range 1h", "crew metrics targets", "crew metrics top") { Group = Groups.Look }
+            "crew metrics query 'sum by (service) (rate(http_requests_total[5m]))' --range 1h", "crew metrics targets", "crew metrics top")
+        { Group = Groups.Look }
             .With(MetricsQueryVerb.Of(root), Targets(root), Series(root), Labels(root), Top(root));
 
     private static Verb Targets(CrewRoot root)

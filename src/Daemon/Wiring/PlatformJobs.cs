@@ -32,7 +32,8 @@ internal static class PlatformJobs
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ScrapeConfig> All { get; } =
     [
-        Job(Control), Job(Agent), Job(Edge),
+        // What our own roles say about a service, an organization or a region stands; a customer's program may not say it.
+        Job(Control) with { HonorLabels = true }, Job(Agent) with { HonorLabels = true }, Job(Edge) with { HonorLabels = true },
         Job(Instance) with { MetricRelabelRules = CanonicalLabels, Limits = InstanceLimits, FallbackScrapeProtocol = ScrapeProtocol.Text0 },
     ];
 
