@@ -122,15 +122,13 @@ internal abstract class Server(string side, string folder, int port) : IAsyncDis
     }
 
     /// <summary>Samples and bytes of folders with a <c>meta.json</c> that counts their samples, as Prometheus and we write blocks.</summary>
-    protected static (double Bytes, double Samples) Blocks(string folder)
+    protected static (double Bytes, double Samples) Blocks(string folder, Func<JsonElement, JsonElement> samplesOf)
     {
         var (bytes, samples) = (0.0, 0.0);
         foreach (var meta in Directory.EnumerateFiles(folder, "meta.json", SearchOption.AllDirectories))
         {
             using var document = JsonDocument.Parse(File.ReadAllText(meta));
-            if (!document.RootElement.TryGetProperty("stats", out var stats))
-                continue;
-            samples += stats.GetProperty("numSamples").GetDouble();
+            samples += samplesOf(document.RootElement).GetDouble();
             bytes += Directory.EnumerateFiles(Path.GetDirectoryName(meta)!, "*", SearchOption.AllDirectories).Sum(f => (double)new FileInfo(f).Length);
         }
         return (bytes, samples);
@@ -159,11 +157,7 @@ internal sealed class CrewServer(string crew, string folder, int port, string? s
         .. scrapeConfig is null ? [] : new[] { "--prometheus-config", scrapeConfig },
     ]);
 
-    public override async Task<(double Bytes, double Samples)> SettledAsync(CancellationToken cancellation)
-    {
-        await Tools.PauseAsync(0, cancellation);
-        return Blocks(DataFolder);
-    }
+    public override Task<(double Bytes, double Samples)> SettledAsync(CancellationToken cancellation) => Task.FromResult(Blocks(DataFolder, m => m.GetProperty("samples")));
 }
 
 /// <summary>Prometheus as Debian packages it, with its defaults.</summary>
@@ -191,7 +185,7 @@ internal sealed class PrometheusServer(string folder, int port, string? scrapeCo
         ]);
     }
 
-    public override Task<(double Bytes, double Samples)> SettledAsync(CancellationToken cancellation) => Task.FromResult(Blocks(DataFolder));
+    public override Task<(double Bytes, double Samples)> SettledAsync(CancellationToken cancellation) => Task.FromResult(Blocks(DataFolder, m => m.GetProperty("stats").GetProperty("numSamples")));
 }
 
 /// <summary>VictoriaMetrics as Debian packages it, single node; answers are not cached, because a cache answers no question twice.</summary>
