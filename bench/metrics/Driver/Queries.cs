@@ -14,8 +14,10 @@ internal sealed class Queries(Options options, Stage stage, Findings findings, C
 {
     private const long Day = 86_400_000;
 
-    /// <summary>No range begins at a sample: there Prometheus 3 leaves out what Prometheus 2 took in.</summary>
-    private const long BesideSamples = 4_000;
+    /// <summary>No range begins at a sample, neither of the query nor of a subquery: there Prometheus 3 leaves out what Prometheus 2 took in.</summary>
+    private const long SampleOffset = 1_000;
+
+    private const long BesideSamples = 5_000;
 
     /// <summary>Each with the minutes that it looks at and its step in seconds; 0 for one moment.</summary>
     private static readonly (string Name, string Query, int Minutes, int Step)[] All =
@@ -50,7 +52,7 @@ internal sealed class Queries(Options options, Stage stage, Findings findings, C
         {
             foreach (var server in servers)
                 await server.StartAsync(stop);
-            var end = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / World.Interval * World.Interval;
+            var end = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() / World.Interval * World.Interval + SampleOffset;
             await FillAsync(servers, end - Day - (4 * 3_600_000), end);
             await SettleAsync(servers);
             foreach (var one in All)

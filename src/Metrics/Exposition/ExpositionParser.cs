@@ -335,10 +335,5 @@ internal sealed class ExpositionParser
 
     private static string Show(ReadOnlySpan<byte> line, int at) => at >= line.Length ? "the end of the line" : Show(line[at..]);
 
-    private static string Show(ReadOnlySpan<byte> text)
-    {
-        var shown = new StringBuilder();
-        LabelText.AppendQuoted(shown, Encoding.UTF8.GetString(text.Length > 32 ? text[..32] : text));
-        return shown.ToString();
-    }
+    private static string Show(ReadOnlySpan<byte> text) => LabelText.Quoted(Encoding.UTF8.GetString(text.Length > 32 ? text[..32] : text));
 }

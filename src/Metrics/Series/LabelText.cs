@@ -27,29 +27,44 @@ public static class LabelText
         AppendQuoted(text.Append('='), value);
     }
 
+    /// <summary>A string in double quotes, escaped as Go's <c>strconv.Quote</c> escapes it.</summary>
+    public static string Quoted(string value)
+    {
+        var text = new StringBuilder();
+        AppendQuoted(text, value);
+        return text.ToString();
+    }
+
     /// <summary>Appends a string in double quotes, escaped as Go's <c>strconv.Quote</c> escapes it.</summary>
     public static void AppendQuoted(StringBuilder text, string value)
     {
         text.Append('"');
         foreach (var rune in value.EnumerateRunes())
-            _ = rune.Value switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                '\a' => text.Append("\\a"),
-                '\b' => text.Append("\\b"),
-                '\f' => text.Append("\\f"),
-                '\n' => text.Append("\\n"),
-                '\r' => text.Append("\\r"),
-                '\t' => text.Append("\\t"),
-                '\v' => text.Append("\\v"),
-                < 0x20 or 0x7F => text.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}"),
-                _ when IsPrintable(rune) => text.Append(rune.ToString()),
-                < 0x10000 => text.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}"),
-                _ => text.Append(CultureInfo.InvariantCulture, $"\\U{rune.Value:x8}"),
-            };
+            AppendEscaped(text, rune, '"');
         text.Append('"');
     }
+
+    /// <summary>Appends one character as it stands between quotes of this sort.</summary>
+    public static void AppendEscaped(StringBuilder text, Rune rune, char quote) => _ = rune.Value switch
+    {
+        _ when rune.Value == quote || rune.Value == '\\' => text.Append('\\').Append((char)rune.Value),
+        '\a' => text.Append("\\a"),
+        '\b' => text.Append("\\b"),
+        '\f' => text.Append("\\f"),
+        '\n' => text.Append("\\n"),
+        '\r' => text.Append("\\r"),
+        '\t' => text.Append("\\t"),
+        '\v' => text.Append("\\v"),
+        < 0x20 or 0x7F => text.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}"),
+        _ when IsPrintable(rune) => text.Append(rune.ToString()),
+        < 0x10000 => text.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}"),
+        _ => text.Append(CultureInfo.InvariantCulture, $"\\U{rune.Value:x8}"),
+    };
+
+    /// <summary>Whether a character can be shown as it is: Go's <c>unicode.IsPrint</c>.</summary>
+    public static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or
+        UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 
     /// <summary>The bytes that a counted piece of this length takes.</summary>
     public static int CountedLength(int length)
@@ -91,8 +106,4 @@ public static class LabelText
         from = from[(at + length)..];
         return piece;
     }
-
-    private static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or
-        UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 }

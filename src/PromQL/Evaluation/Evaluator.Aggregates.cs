@@ -87,7 +87,7 @@ internal sealed partial class Evaluator
     private StepMatrix CountValues(Aggregate aggregate, Steps steps)
     {
         var label = (StringLiteral)aggregate.Parameter!;
-        if (!GoText.IsLabelName(label.Value))
+        if (label.Value.Length == 0 || !GoText.IsValid(label.Value))
             throw QueryContext.Failure($"invalid label name {label}");
         var inner = Evaluate(aggregate.Inner, steps);
         var grouped = aggregate.Without ? aggregate : aggregate with { Grouping = [.. aggregate.Grouping, label.Value] };

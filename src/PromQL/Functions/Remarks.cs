@@ -8,23 +8,23 @@ internal static class Remarks
 {
     /// <summary>A range with floats and histograms, where only one kind makes sense.</summary>
     public static void MixedFloatsAndHistograms(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"encountered a mix of histograms and floats for metric name {Quoted(Name(series))}", at);
+        to.Warn($"encountered a mix of histograms and floats for metric name {LabelText.Quoted(Name(series))}", at);
 
     /// <summary>A range with floats and histograms, of which only the floats counted.</summary>
     public static void IgnoredHistograms(this Annotations to, Labels series, TextSpan at) =>
-        to.Info($"ignored histograms in a range containing both floats and histograms for metric name {Quoted(Name(series))}", at);
+        to.Info($"ignored histograms in a range containing both floats and histograms for metric name {LabelText.Quoted(Name(series))}", at);
 
     /// <summary>Histograms with exponential and with custom buckets.</summary>
     public static void MixedExponentialAndCustom(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"vector contains a mix of histograms with exponential and custom buckets schemas for metric name {Quoted(Name(series))}", at);
+        to.Warn($"vector contains a mix of histograms with exponential and custom buckets schemas for metric name {LabelText.Quoted(Name(series))}", at);
 
     /// <summary>A gauge histogram where a counter is expected.</summary>
     public static void NotACounter(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"this native histogram metric is not a counter: {Quoted(Name(series))}", at);
+        to.Warn($"this native histogram metric is not a counter: {LabelText.Quoted(Name(series))}", at);
 
     /// <summary>A counter histogram where a gauge is expected.</summary>
     public static void NotAGauge(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"this native histogram metric is not a gauge: {Quoted(Name(series))}", at);
+        to.Warn($"this native histogram metric is not a gauge: {LabelText.Quoted(Name(series))}", at);
 
     /// <summary>Custom bounds differed; the operation is <c>addition</c>, <c>subtraction</c> or <c>aggregation</c>.</summary>
     public static void BoundsReconciled(this Annotations to, string operation, TextSpan at) =>
@@ -46,19 +46,11 @@ internal static class Remarks
     {
         if (!to.FirstTime(series, at) || !series.TryGet(Labels.MetricNameUtf8, out var name) || IsCounterName(name))
             return;
-        to.Info($"metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {Quoted(Encoding.UTF8.GetString(name))}", at);
+        to.Info($"metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {LabelText.Quoted(Encoding.UTF8.GetString(name))}", at);
     }
 
     /// <summary>The words <c> for metric name "x"</c>, or nothing without a name.</summary>
-    public static string ForName(string name) => name.Length == 0 ? "" : " for metric name " + Quoted(name);
-
-    /// <summary>A text in quotes, as Go quotes it.</summary>
-    public static string Quoted(string text)
-    {
-        var quoted = new StringBuilder();
-        LabelText.AppendQuoted(quoted, text);
-        return quoted.ToString();
-    }
+    public static string ForName(string name) => name.Length == 0 ? "" : " for metric name " + LabelText.Quoted(name);
 
     private static string Name(Labels series) => series.Get(Labels.MetricName);
 

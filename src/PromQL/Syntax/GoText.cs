@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Groundcrew.Metrics;
 
 namespace Groundcrew.PromQL;
 
@@ -21,9 +22,9 @@ internal static class GoText
             if (IsLoneByte(value, i))
                 text.Append(CultureInfo.InvariantCulture, $"\\x{value[i] - LoneByte:x2}");
             else if (char.IsHighSurrogate(value[i]) && i + 1 < value.Length && char.IsLowSurrogate(value[i + 1]))
-                AppendEscaped(text, Rune.GetRuneAt(value, i++), '"');
+                LabelText.AppendEscaped(text, Rune.GetRuneAt(value, i++), '"');
             else
-                AppendEscaped(text, Rune.TryCreate(value[i], out var rune) ? rune : Rune.ReplacementChar, '"');
+                LabelText.AppendEscaped(text, Rune.TryCreate(value[i], out var rune) ? rune : Rune.ReplacementChar, '"');
         }
         return text.Append('"').ToString();
     }
@@ -32,7 +33,7 @@ internal static class GoText
     public static string QuoteRune(int rune)
     {
         var text = new StringBuilder("'");
-        AppendEscaped(text, Rune.IsValid(rune) ? new Rune(rune) : Rune.ReplacementChar, '\'');
+        LabelText.AppendEscaped(text, Rune.IsValid(rune) ? new Rune(rune) : Rune.ReplacementChar, '\'');
         return text.Append('\'').ToString();
     }
 
@@ -40,7 +41,7 @@ internal static class GoText
     public static string CodePoint(int rune)
     {
         var valid = Rune.IsValid(rune) ? new Rune(rune) : Rune.ReplacementChar;
-        return IsPrintable(valid) ? $"U+{valid.Value:X4} '{valid}'" : $"U+{valid.Value:X4}";
+        return LabelText.IsPrintable(valid) ? $"U+{valid.Value:X4} '{valid}'" : $"U+{valid.Value:X4}";
     }
 
     /// <summary>Whether a text came from bytes that are UTF-8.</summary>
@@ -135,35 +136,6 @@ internal static class GoText
         return text.ToString();
     }
 
-    /// <summary>Whether a text can be the name of a label: any Unicode, but not nothing, and no lone bytes.</summary>
-    public static bool IsLabelName(string value)
-    {
-        for (var i = 0; i < value.Length; i++)
-            if (char.IsSurrogate(value[i]) && !char.IsSurrogatePair(value, i++))
-                return false;
-        return value.Length > 0;
-    }
-
     private static bool IsLoneByte(string value, int at) =>
         value[at] is >= (char)(LoneByte + 0x80) and <= (char)(LoneByte + 0xFF) && (at == 0 || !char.IsHighSurrogate(value[at - 1]));
-
-    private static void AppendEscaped(StringBuilder text, Rune rune, char quote) => _ = rune.Value switch
-    {
-        _ when rune.Value == quote || rune.Value == '\\' => text.Append('\\').Append((char)rune.Value),
-        '\a' => text.Append("\\a"),
-        '\b' => text.Append("\\b"),
-        '\f' => text.Append("\\f"),
-        '\n' => text.Append("\\n"),
-        '\r' => text.Append("\\r"),
-        '\t' => text.Append("\\t"),
-        '\v' => text.Append("\\v"),
-        < 0x20 or 0x7F => text.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}"),
-        _ when IsPrintable(rune) => text.Append(rune.ToString()),
-        < 0x10000 => text.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}"),
-        _ => text.Append(CultureInfo.InvariantCulture, $"\\U{rune.Value:x8}"),
-    };
-
-    private static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or
-        UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 }

@@ -17,7 +17,7 @@ internal sealed class PrometheusErrorException(string type, int status, string m
     public static PrometheusErrorException BadData(string message) => new("bad_data", StatusCodes.Status400BadRequest, message);
 
     /// <summary>A parameter is wrong, and which.</summary>
-    public static PrometheusErrorException BadParameter(string name, string message) => BadData($"invalid parameter {Quoted(name)}: {message}");
+    public static PrometheusErrorException BadParameter(string name, string message) => BadData($"invalid parameter {LabelText.Quoted(name)}: {message}");
 
     /// <summary>It cannot be done now.</summary>
     public static PrometheusErrorException Unavailable(string message) => new("unavailable", StatusCodes.Status503ServiceUnavailable, message);
@@ -30,12 +30,4 @@ internal sealed class PrometheusErrorException(string type, int status, string m
         QueryErrorKind.Timeout => new("timeout", StatusCodes.Status503ServiceUnavailable, error.Message),
         _ => new("canceled", StatusCodes.Status499ClientClosedRequest, error.Message),
     };
-
-    /// <summary>A text as Go's <c>%q</c> writes it.</summary>
-    public static string Quoted(string text)
-    {
-        var quoted = new System.Text.StringBuilder();
-        LabelText.AppendQuoted(quoted, text);
-        return quoted.ToString();
-    }
 }

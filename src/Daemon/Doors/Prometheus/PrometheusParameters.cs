@@ -55,9 +55,9 @@ internal sealed class PrometheusParameters
         if (TryNumber(text) is { } seconds)
             return Math.Abs(seconds) < TimeSpan.MaxValue.TotalSeconds / 100
                 ? TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond))
-                : throw PrometheusErrorException.BadParameter(name, $"cannot parse {PrometheusErrorException.Quoted(text)} to a valid duration. It overflows int64");
+                : throw PrometheusErrorException.BadParameter(name, $"cannot parse {LabelText.Quoted(text)} to a valid duration. It overflows int64");
         return PrometheusDuration.TryParse(text, out var duration) ? duration
-            : throw PrometheusErrorException.BadParameter(name, $"cannot parse {PrometheusErrorException.Quoted(text)} to a valid duration");
+            : throw PrometheusErrorException.BadParameter(name, $"cannot parse {LabelText.Quoted(text)} to a valid duration");
     }
 
     /// <summary>A duration that may be left out.</summary>
@@ -69,7 +69,7 @@ internal sealed class PrometheusParameters
         if (Get("limit") is not { Length: > 0 } text)
             return null;
         if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var limit))
-            throw PrometheusErrorException.BadParameter("limit", $"strconv.Atoi: parsing {PrometheusErrorException.Quoted(text)}: invalid syntax");
+            throw PrometheusErrorException.BadParameter("limit", $"strconv.Atoi: parsing {LabelText.Quoted(text)}: invalid syntax");
         return limit switch
         {
             < 0 => throw PrometheusErrorException.BadParameter("limit", "limit must be non-negative"),
@@ -95,5 +95,5 @@ internal sealed class PrometheusParameters
             ? number
             : null;
 
-    private static string BadTime(string text) => $"cannot parse {PrometheusErrorException.Quoted(text)} to a valid timestamp";
+    private static string BadTime(string text) => $"cannot parse {LabelText.Quoted(text)} to a valid timestamp";
 }

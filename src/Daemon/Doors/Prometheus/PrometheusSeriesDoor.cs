@@ -38,7 +38,7 @@ internal static class PrometheusSeriesDoor
     {
         var name = Unescaped((string)request.Http.GetRouteValue("name")!);
         if (name.Length == 0)
-            throw PrometheusErrorException.BadData($"invalid label name: {PrometheusErrorException.Quoted(name)}");
+            throw PrometheusErrorException.BadData($"invalid label name: {LabelText.Quoted(name)}");
         return NamesAsync(request, (reader, from, to, matchers) => reader.LabelValues(name, from, to, matchers, request.Cancellation));
     }
 

@@ -47,7 +47,7 @@ internal sealed class HistogramGroups
         if (!TryParseBound(text, out var bound))
         {
             _site.Annotations.Warn(
-                $"bucket label \"le\" is missing or has a malformed value of {Remarks.Quoted(Encoding.UTF8.GetString(text))}{Remarks.ForName(NameOf(series.Labels))}", _span);
+                $"bucket label \"le\" is missing or has a malformed value of {LabelText.Quoted(Encoding.UTF8.GetString(text))}{Remarks.ForName(NameOf(series.Labels))}", _span);
             return;
         }
         var labels = series.Labels.Without("le");
