@@ -23,7 +23,8 @@ internal static class RandomData
                 all.Add(Gauge(random, start, ("__name__", "g"), ("a", a), ("b", b)));
                 all.Add(Gauge(random, start, ("__name__", "g2"), ("a", a), ("b", b), ("c", random.Next(2) == 0 ? "p" : "")));
                 all.Add(Special(random, start, ("__name__", "odd"), ("a", a), ("b", b)));
-                all.Add(Counter(random, start, ("__name__", "c_total"), ("a", a), ("b", b), ("job", "j" + b)));
+                all.Add(Counter(random, start, resets: false, ("__name__", "c_total"), ("a", a), ("b", b), ("job", "j" + b)));
+                all.Add(Counter(random, start, resets: true, ("__name__", "r_total"), ("a", a), ("b", b), ("job", "j" + b)));
                 all.AddRange(Histogram(random, start, a, b));
             }
         all.Add(Gauge(random, start, ("__name__", "info"), ("a", "x"), ("version", "1.2.3")));
@@ -50,11 +51,12 @@ internal static class RandomData
             _ => random.Next(-3, 4),
         }));
 
-    // Far from zero at the begin: where a counter may have been zero inside the range, Prometheus 3 extrapolates otherwise.
-    private static (Labels, IReadOnlyList<(long, double)>) Counter(Random random, long start, params (string, string)[] labels)
+    // Far from zero at the begin: where a counter may have been zero inside the range, as after a reset, Prometheus 3
+    // extrapolates otherwise. No two values are equal, so that none can be ranked before the other by chance.
+    private static (Labels, IReadOnlyList<(long, double)>) Counter(Random random, long start, bool resets, params (string, string)[] labels)
     {
-        var value = 1e6 + random.Next(1000);
-        return (Labels.Of(labels), Times(random, start, _ => value = random.Next(60) == 0 ? 1e6 : value + random.Next(20)));
+        var value = 1e6 + random.NextDouble();
+        return (Labels.Of(labels), Times(random, start, _ => value = resets && random.Next(60) == 0 ? 1e6 + random.NextDouble() : value + (20 * random.NextDouble())));
     }
 
     private static IEnumerable<(Labels, IReadOnlyList<(long, double)>)> Histogram(Random random, long start, string a, string b)

@@ -9,18 +9,19 @@ namespace Groundcrew.PromQL.Tests.Differential;
 /// <item>Ranges exclude their begin: see <see cref="RandomData"/>; ranges of subqueries are no multiples of their steps, and
 /// moments lie beside whole seconds.</item>
 /// <item>rate and increase extrapolate otherwise where a counter may have begun inside the range: they get counters far from
-/// zero, and no subqueries.</item>
+/// zero without resets, and no subqueries.</item>
 /// <item>stddev and stdvar of infinities and NaN are NaN (2.42 gives 0 for a lone one): they get finite gauges.</item>
 /// <item>atan2 drops the name of a series: it stands between numbers only.</item>
 /// <item>predict_linear of a pinned range stays pinned, timestamp of a pinned selector keeps its offset: neither is pinned.</item>
+/// <item>The sine of a huge number says nothing: sin, cos and tan get gauges.</item>
 /// <item>Ties that topk must break at random do not occur.</item>
 /// </list>
 /// </summary>
 internal sealed class RandomQueries(int seed, long start, long end)
 {
-    private static readonly string[] Metrics = ["g", "g", "g2", "c_total", "odd", "h_bucket", "info", "lone", "absent_metric"];
+    private static readonly string[] Metrics = ["g", "g", "g2", "c_total", "r_total", "odd", "h_bucket", "info", "lone", "absent_metric"];
     private static readonly string[] LabelNames = ["a", "b", "c", "job", "le", "version", "none"];
-    private static readonly string[] Elements = ["abs", "ceil", "floor", "exp", "ln", "log2", "log10", "sqrt", "sgn", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "deg", "rad"];
+    private static readonly string[] Elements = ["abs", "ceil", "floor", "exp", "ln", "log2", "log10", "sqrt", "sgn", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "deg", "rad"];
     private static readonly string[] Overs = ["delta", "irate", "idelta", "deriv", "changes", "resets", "avg_over_time", "sum_over_time", "min_over_time", "max_over_time", "count_over_time", "last_over_time", "present_over_time", "stddev_over_time", "stdvar_over_time", "absent_over_time"];
     private static readonly string[] Aggregates = ["sum", "avg", "count", "min", "max", "group"];
     private static readonly string[] Arithmetic = ["+", "-", "*", "/", "%", "^"];
@@ -86,7 +87,7 @@ internal sealed class RandomQueries(int seed, long start, long end)
         ? $"label_replace({Vector(depth - 1)}, \"{OneOf("d", "a", "b")}\", \"{OneOf("$1", "v-$1", "", "fixed")}\", \"{OneOf("a", "b", "none")}\", \"{OneOf("(.*)", "x|(y)", "([0-9])", "nothing")}\")"
         : $"label_join({Vector(depth - 1)}, \"{OneOf("d", "a")}\", \"-\", \"a\", \"{OneOf("b", "none")}\")";
 
-    private string Parameterised(int depth) => _random.Next(7) switch
+    private string Parameterised(int depth) => _random.Next(8) switch
     {
         0 => $"clamp({Vector(depth - 1)}, {Number()}, {Number()})",
         1 => $"clamp_min({Vector(depth - 1)}, {Scalar(1)})",
@@ -94,6 +95,7 @@ internal sealed class RandomQueries(int seed, long start, long end)
         3 => $"round({Vector(depth - 1)}{OneOf("", ", 0.1", ", 5")})",
         4 => $"quantile_over_time({Number()}, {Matrix(depth - 1)})",
         5 => $"predict_linear({Plain()}[{Range()}]{OneOf("", " offset 2m30s")}, {_random.Next(0, 1000)})",
+        6 => $"{OneOf("sin", "cos", "tan")}({OneOf("g", "g2")})",
         _ => $"{OneOf("sort", "sort_desc")}({OneOf("g", "g2")})",
     };
 
