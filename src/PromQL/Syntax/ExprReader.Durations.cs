@@ -34,13 +34,13 @@ internal sealed partial class ExprReader
                 return PlainDuration();
             case TokenKind.LeftParen:
                 Take();
-                return DurationTerms(context, AnyDuration) is { } inner && Expect(TokenKind.RightParen) ? new Paren(inner, new(token.Start, _lastEnd)) : null;
+                return DurationTerms("duration", AnyDuration) is { } inner && Expect(TokenKind.RightParen) ? new Paren(inner, new(token.Start, _lastEnd)) : null;
             case TokenKind.Step or TokenKind.Range:
                 Take();
                 return Expect(TokenKind.LeftParen) && Expect(TokenKind.RightParen)
                     ? new Call(new(DurationMath.NameOf(query, token), [], 0, ValueType.Scalar), [], new(token.Start, _lastEnd)) : null;
             case TokenKind.Aggregator when token.Op is (int)AggregateOp.Min or (int)AggregateOp.Max:
-                return ChosenDuration(Take(), context);
+                return ChosenDuration(Take());
             default:
                 return Unexpected(context, expected);
         }
@@ -49,7 +49,8 @@ internal sealed partial class ExprReader
     private Expr? SignedDuration(Token sign, string context, string expected)
     {
         var negative = sign.Op == (int)BinaryOp.Sub;
-        return DurationTerms(context, expected, PowerStrength) switch
+        // Behind offset, operators belong to what the offset is of.
+        return (context == "offset" ? DurationOperand(context, expected) : DurationTerms(context, expected, PowerStrength)) switch
         {
             null => null,
             NumberLiteral number => number with { Value = negative ? -number.Value : number.Value, Span = new(sign.Start, number.Span.End) },
@@ -57,10 +58,10 @@ internal sealed partial class ExprReader
         };
     }
 
-    private Call? ChosenDuration(Token name, string context)
+    private Call? ChosenDuration(Token name)
     {
-        if (!Expect(TokenKind.LeftParen) || DurationTerms(context, AnyDuration) is not { } one || !Expect(TokenKind.Comma)
-            || DurationTerms(context, AnyDuration) is not { } other || !Expect(TokenKind.RightParen))
+        if (!Expect(TokenKind.LeftParen) || DurationTerms("duration", AnyDuration) is not { } one || !Expect(TokenKind.Comma)
+            || DurationTerms("duration", AnyDuration) is not { } other || !Expect(TokenKind.RightParen))
             return null;
         return new(new(DurationMath.NameOf(query, name), [ValueType.Scalar, ValueType.Scalar], 0, ValueType.Scalar), [one, other], new(name.Start, _lastEnd));
     }
@@ -101,7 +102,7 @@ internal sealed partial class ExprReader
     {
         Token? sign = Peek() is { Kind: TokenKind.Operator, Op: (int)BinaryOp.Add or (int)BinaryOp.Sub } ? Take() : null;
         var token = Peek();
-        if (token.Kind is TokenKind.Step or TokenKind.Range or TokenKind.LeftParen or TokenKind.Aggregator || token.Kind is not (TokenKind.Number or TokenKind.Duration))
+        if (token.Kind is not (TokenKind.Number or TokenKind.Duration))
         {
             Unexpected("@", "timestamp");
             return null;
