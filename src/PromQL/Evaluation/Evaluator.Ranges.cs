@@ -20,6 +20,7 @@ internal sealed partial class Evaluator
     private void InvokeOnRange(Call call, RangeFunction function, Steps steps, SeriesSink sink)
     {
         var (range, scalars) = Arguments(call, steps);
+        CheckBoundary(range, call.Function.Name);
         var sliding = new Sliding(function, new CallSite(call, context), scalars, steps, sink);
         if (range is MatrixSelector matrix)
             SlideOverStored(matrix, sliding);
@@ -46,14 +47,15 @@ internal sealed partial class Evaluator
         var frame = selector.At is { } at
             ? new Frame(TimeOf(at) - selector.Offset, 0, matrix.Range)
             : new Frame(steps.Start - selector.Offset, steps.Interval, matrix.Range);
-        var from = frame.FirstEnd - matrix.Range + 1;
-        var until = frame.FirstEnd + ((steps.Count - 1) * frame.Interval);
+        var boundary = selector.Boundary;
+        var from = frame.FirstEnd - matrix.Range + 1 - (boundary == RangeBoundary.None ? 0 : _lookback);
+        var until = frame.FirstEnd + ((steps.Count - 1) * frame.Interval) + (boundary == RangeBoundary.Smoothed ? _lookback : 0);
         foreach (var stored in reader.Select(from, until, selector.Conditions, context.Cancellation))
         {
             context.ThrowIfStopped();
             var samples = _columns.ReadValid(stored, from, until);
             if (!samples.Times.IsEmpty)
-                Slide(sliding, frame, samples, stored.Labels, dropName: false);
+                Slide(sliding, frame, boundary, samples, stored.Labels, dropName: false);
         }
     }
 
@@ -66,7 +68,7 @@ internal sealed partial class Evaluator
         foreach (var series in inner.Series)
         {
             context.ThrowIfStopped();
-            Slide(sliding, frame, _columns.Of(series, inner.Steps), series.Labels, series.DropName);
+            Slide(sliding, frame, RangeBoundary.None, _columns.Of(series, inner.Steps), series.Labels, series.DropName);
         }
     }
 
@@ -83,10 +85,12 @@ internal sealed partial class Evaluator
         return Evaluate(subquery.Inner, new Steps(start, last, interval));
     }
 
-    private void Slide(Sliding sliding, Frame frame, in Samples samples, Labels labels, bool dropName)
+    private void Slide(Sliding sliding, Frame frame, RangeBoundary boundary, in Samples samples, Labels labels, bool dropName)
     {
         var series = new StepSeries(labels, sliding.Sink.Column()) { DropName = dropName };
-        if (!(samples.Histograms.IsEmpty ? SlideFloats(sliding, frame, samples, series) : SlideMixed(sliding, frame, samples, series)))
+        var any = boundary != RangeBoundary.None ? SlideExtended(sliding, frame, boundary, samples, series)
+            : samples.Histograms.IsEmpty ? SlideFloats(sliding, frame, samples, series) : SlideMixed(sliding, frame, samples, series);
+        if (!any)
             return;
         context.Hold(StepColumns.Weight(series));
         if (!sliding.Function.KeepsName)

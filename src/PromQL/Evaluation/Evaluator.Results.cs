@@ -40,6 +40,8 @@ internal sealed partial class Evaluator
             return ToMatrix(FinishedSubquery(subquery));
         var matrix = (MatrixSelector)expr;
         var to = (matrix.Selector.At is { } at ? TimeOf(at) : whole.Start) - matrix.Selector.Offset;
+        if (matrix.Selector.Boundary != RangeBoundary.None)
+            return WholeExtendedRange(matrix, to);
         var from = to - matrix.Range + 1;
         var all = new List<(Labels Labels, IReadOnlyList<Point> Points)>();
         foreach (var stored in reader.Select(from, to, matrix.Selector.Conditions, context.Cancellation))

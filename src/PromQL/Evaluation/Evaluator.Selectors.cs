@@ -19,16 +19,19 @@ internal sealed partial class Evaluator
         var look = selector.At is { } at
             ? new Look(TimeOf(at) - selector.Offset, 0, _lookback, ofTimes)
             : new Look(steps.Start - selector.Offset, steps.Interval, _lookback, ofTimes);
+        var smoothed = selector.Boundary == RangeBoundary.Smoothed;
         var from = look.First - _lookback + 1;
-        var to = look.First + ((steps.Count - 1) * look.Interval);
+        var to = look.First + ((steps.Count - 1) * look.Interval) + (smoothed ? _lookback : 0);
         foreach (var stored in reader.Select(from, to, selector.Conditions, context.Cancellation))
         {
             context.ThrowIfStopped();
-            var samples = _columns.Read(stored, from, to);
+            var samples = smoothed ? _columns.ReadValid(stored, from, to) : _columns.Read(stored, from, to);
             if (samples.Times.IsEmpty)
                 continue;
             var series = new StepSeries(stored.Labels, sink.Column());
-            if (samples.Histograms.IsEmpty)
+            if (smoothed)
+                FillSmoothed(samples, look, series);
+            else if (samples.Histograms.IsEmpty)
                 FillFloats(samples, look, series.Values);
             else
                 FillMixed(samples, look, series);

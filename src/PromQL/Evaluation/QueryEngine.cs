@@ -55,6 +55,8 @@ public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
         try
         {
             context.CheckSteps(steps.Start, steps.End, steps.Interval);
+            if (DurationMath.AnyOpen(expr))
+                expr = DurationMath.Resolve(expr, steps.Interval, steps.End - steps.Start);
             using var reader = source.OpenReader();
             var evaluator = new Evaluator(context, reader, options, steps, expr);
             var value = isRange ? evaluator.RangeValue(expr) : evaluator.InstantValue(expr);

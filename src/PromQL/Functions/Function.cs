@@ -49,6 +49,9 @@ internal readonly ref struct Window
     /// <summary>The end of the range (included).</summary>
     public required long End { get; init; }
 
+    /// <summary>Whether there are samples exactly at the begin and at the end, so that nothing has to be extended to them.</summary>
+    public bool ReachesBoundaries { get; init; }
+
     /// <summary>The moment of the step itself, before offset and <c>@</c>.</summary>
     public required long StepTime { get; init; }
 

@@ -8,15 +8,15 @@ internal static class Remarks
 {
     /// <summary>A range with floats and histograms, where only one kind makes sense.</summary>
     public static void MixedFloatsAndHistograms(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"encountered a mix of histograms and floats for metric name {LabelText.Quoted(Name(series))}", at);
+        to.Warn($"encountered a mix of histograms and floats{ForName(Name(series))}", at);
 
     /// <summary>A range with floats and histograms, of which only the floats counted.</summary>
     public static void IgnoredHistograms(this Annotations to, Labels series, TextSpan at) =>
-        to.Info($"ignored histograms in a range containing both floats and histograms for metric name {LabelText.Quoted(Name(series))}", at);
+        to.Info($"ignored histograms in a range containing both floats and histograms{ForName(Name(series))}", at);
 
     /// <summary>Histograms with exponential and with custom buckets.</summary>
     public static void MixedExponentialAndCustom(this Annotations to, Labels series, TextSpan at) =>
-        to.Warn($"vector contains a mix of histograms with exponential and custom buckets schemas for metric name {LabelText.Quoted(Name(series))}", at);
+        to.Warn($"vector contains a mix of histograms with exponential and custom buckets schemas{ForName(Name(series))}", at);
 
     /// <summary>A gauge histogram where a counter is expected.</summary>
     public static void NotACounter(this Annotations to, Labels series, TextSpan at) =>

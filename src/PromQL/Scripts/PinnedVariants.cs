@@ -15,7 +15,7 @@ internal static class PinnedVariants
     /// <summary>The query and the times to ask it at; nothing when its answer depends on the time it is asked at.</summary>
     public static IEnumerable<(string Query, long Time)> Of(string query, long time)
     {
-        if (Parser.Parse(query).Expr is not { } expr || DependsOnTheMoment(expr) || DependsOnTheRange(expr))
+        if (Parser.Parse(query).Expr is not { } expr || DependsOnTheMoment(expr) || DurationMath.AnyOpen(expr) || DependsOnTheRange(expr))
             return [];
         var pinned = ExprPrinter.Print(Pinned(expr, new(AtAnchor.Time, time)));
         long[] times = time == 0 ? [-1000, 0, 1000] : [-10 * time, 0, time / 5, time, 10 * time];
@@ -23,7 +23,7 @@ internal static class PinnedVariants
     }
 
     /// <summary>Whether the answer depends on the begin, end or step of the whole query, so that a range query answers otherwise.</summary>
-    public static bool DependsOnTheRange(string query) => Parser.Parse(query).Expr is { } expr && DependsOnTheRange(expr);
+    public static bool DependsOnTheRange(string query) => Parser.Parse(query).Expr is { } expr && (DurationMath.AnyOpen(expr) || DependsOnTheRange(expr));
 
     private static bool DependsOnTheRange(Expr expr) => expr switch
     {

@@ -72,6 +72,19 @@ public enum AtAnchor
 /// <param name="Time">The moment in milliseconds since 1970, when <see cref="AtAnchor.Time"/>.</param>
 public sealed record AtModifier(AtAnchor Anchor, long Time = 0);
 
+/// <summary>What a selector makes of the borders of its range: <c>anchored</c> and <c>smoothed</c>.</summary>
+public enum RangeBoundary
+{
+    /// <summary>Nothing: only samples inside count.</summary>
+    None,
+
+    /// <summary><c>anchored</c>: the newest sample before the range (within the look-back) stands at its begin, the last one inside at its end.</summary>
+    Anchored,
+
+    /// <summary><c>smoothed</c>: values at the borders are interpolated from the samples on both sides of them.</summary>
+    Smoothed,
+}
+
 /// <summary>Picks series by name and labels; at each step the newest sample that is not too old.</summary>
 /// <param name="Name">The name before the braces; empty when there is none. The matchers hold it too.</param>
 /// <param name="Matchers">All conditions, that of the name (if any) last, as Prometheus orders them.</param>
@@ -85,11 +98,18 @@ public sealed record VectorSelector(string Name, EquatableList<LabelMatcherText>
     /// <summary>The conditions ready for use, in the same order.</summary>
     public IReadOnlyList<LabelMatcher> Conditions { get; } = [.. Matchers.Select(m => new LabelMatcher(m.Kind, m.Name, m.Value))];
 
+    /// <summary>What <see cref="Offset"/> is calculated from, when that is more than a number; it may depend on the query's step and range.</summary>
+    public Expr? OffsetExpression { get; init; }
+
+    /// <summary>How values at the borders of its range are found; of a selector without a range only <c>smoothed</c> changes anything.</summary>
+    public RangeBoundary Boundary { get; init; }
+
     /// <summary>Whether the other one is written the same; <see cref="Conditions"/> follow from the matchers.</summary>
-    public bool Equals(VectorSelector? other) => other is not null && Name == other.Name && Offset == other.Offset && At == other.At && Span == other.Span && Matchers.Equals(other.Matchers);
+    public bool Equals(VectorSelector? other) =>
+        other is not null && Name == other.Name && Offset == other.Offset && At == other.At && Boundary == other.Boundary && Equals(OffsetExpression, other.OffsetExpression) && Span == other.Span && Matchers.Equals(other.Matchers);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Name, Matchers, Offset, At, Span);
+    public override int GetHashCode() => HashCode.Combine(Name, Matchers, Offset, At, Boundary, Span);
 }
 
 /// <summary>A condition as it was written, comparable by value.</summary>
@@ -100,6 +120,9 @@ public readonly record struct LabelMatcherText(MatchKind Kind, string Name, stri
 /// <param name="Range">Milliseconds, more than 0.</param>
 public sealed record MatrixSelector(VectorSelector Selector, long Range, TextSpan Span) : Expr(Span)
 {
+    /// <summary>What <see cref="Range"/> is calculated from, when that is more than a number; it may depend on the query's step and range.</summary>
+    public Expr? RangeExpression { get; init; }
+
     /// <inheritdoc/>
     public override ValueType Type => ValueType.Matrix;
 }
@@ -112,6 +135,15 @@ public sealed record MatrixSelector(VectorSelector Selector, long Range, TextSpa
 /// <param name="At">The moment that it is pinned to, if any.</param>
 public sealed record Subquery(Expr Inner, long Range, long Step, long Offset, AtModifier? At, TextSpan Span) : Expr(Span)
 {
+    /// <summary>What <see cref="Range"/> is calculated from, when that is more than a number; it may depend on the query's step and range.</summary>
+    public Expr? RangeExpression { get; init; }
+
+    /// <summary>The same for <see cref="Step"/>.</summary>
+    public Expr? StepExpression { get; init; }
+
+    /// <summary>The same for <see cref="Offset"/>.</summary>
+    public Expr? OffsetExpression { get; init; }
+
     /// <inheritdoc/>
     public override ValueType Type => ValueType.Matrix;
 }

@@ -56,11 +56,11 @@ public static class ExprPrinter
                 break;
             case VectorSelector v:
                 AppendSeries(text, v);
-                text.Append(Pinned(v.At, v.Offset));
+                text.Append(Bounded(v.Boundary)).Append(Pinned(v.At, v.Offset, v.OffsetExpression));
                 break;
             case MatrixSelector m:
                 AppendSeries(text, m.Selector);
-                text.Append('[').Append(DurationText.Format(m.Range)).Append(']').Append(Pinned(m.Selector.At, m.Selector.Offset));
+                text.Append('[').Append(Length(m.Range, m.RangeExpression)).Append(']').Append(Bounded(m.Selector.Boundary)).Append(Pinned(m.Selector.At, m.Selector.Offset, m.Selector.OffsetExpression));
                 break;
             case Subquery s:
                 Append(text, s.Inner);
@@ -119,7 +119,16 @@ public static class ExprPrinter
         return (LabelText.IsPlainLabelName(m.Name) ? m.Name : GoText.Quote(m.Name)) + sign + GoText.Quote(m.Value);
     }
 
-    private static string Pinned(AtModifier? at, long offset)
+    private static string Bounded(RangeBoundary boundary) => boundary switch
+    {
+        RangeBoundary.Anchored => " anchored",
+        RangeBoundary.Smoothed => " smoothed",
+        _ => "",
+    };
+
+    private static string Length(long milliseconds, Expr? expression) => expression is null ? DurationText.Format(milliseconds) : Print(expression);
+
+    private static string Pinned(AtModifier? at, long offset, Expr? expression)
     {
         var text = at switch
         {
@@ -129,10 +138,11 @@ public static class ExprPrinter
             // Whole seconds and thousandths apart: through a double, a large time would lose digits.
             _ => $" @ {(at.Time < 0 ? "-" : "")}{Math.Abs(at.Time / 1000)}.{Math.Abs(at.Time % 1000):000}",
         };
-        return offset == 0 ? text : $"{text} offset {DurationText.Format(offset)}";
+        return offset == 0 && expression is null ? text : $"{text} offset {Length(offset, expression)}";
     }
 
-    private static string Suffix(Subquery s) => $"[{DurationText.Format(s.Range)}:{(s.Step == 0 ? "" : DurationText.Format(s.Step))}]{Pinned(s.At, s.Offset)}";
+    private static string Suffix(Subquery s) => 
+        $"[{Length(s.Range, s.RangeExpression)}:{(s.Step == 0 ? "" : Length(s.Step, s.StepExpression))}]{Pinned(s.At, s.Offset, s.OffsetExpression)}";
 
     private static string Head(Aggregate a) => Keywords.Of(a.Op) + (a.Without ? $" without ({List(a.Grouping)}) " : a.Grouping.Count > 0 ? $" by ({List(a.Grouping)}) " : "");
 

@@ -4,9 +4,6 @@ namespace Groundcrew.PromQL;
 
 internal sealed partial class ExprReader
 {
-    private const string AnyDuration = "number, duration, step(), or range()";
-    private const double LongestSeconds = 9_223_372_036.854775807;
-
     private static bool IsMetricName(TokenKind kind, int op = 0) => kind switch
     {
         TokenKind.Identifier or TokenKind.MetricIdentifier or TokenKind.Aggregator => true,
@@ -185,65 +182,86 @@ internal sealed partial class ExprReader
             case TokenKind.At:
                 return At(operand);
             default:
-                Problem(operand.Span, $"{query[token.Start..token.End].ToLowerInvariant()} modifier is experimental and not enabled");
-                return operand;
+                return Bounded(operand, token.Kind == TokenKind.Anchored ? RangeBoundary.Anchored : RangeBoundary.Smoothed);
         }
+    }
+
+    private Expr Bounded(Expr operand, RangeBoundary boundary)
+    {
+        var word = boundary == RangeBoundary.Anchored ? "anchored" : "smoothed";
+        var selector = operand as VectorSelector ?? (operand as MatrixSelector)?.Selector;
+        if (operand is Subquery)
+            Problem(operand.Span, $"{word} modifier is not supported for subqueries");
+        else if (selector is null)
+            Problem(operand.Span, $"{word} modifier must be preceded by an instant vector selector or range vector selector");
+        else if (selector.Boundary == boundary)
+            Problem(operand.Span, $"{word} modifier may not be set multiple times");
+        else if (selector.Boundary != RangeBoundary.None)
+            Problem(operand.Span, "anchored and smoothed modifiers cannot be used together");
+        var span = new TextSpan(operand.Span.Start, _lastEnd);
+        return operand switch
+        {
+            VectorSelector v => v with { Boundary = boundary, Span = span },
+            MatrixSelector m => m with { Selector = m.Selector with { Boundary = boundary }, Span = span },
+            _ => operand,
+        };
     }
 
     private Expr? Ranged(Expr operand, Token open)
     {
-        if (Duration("subquery or range selector", AnyDuration) is not { } range)
+        if (DurationTerms("subquery or range selector", AnyDuration) is not { } length)
             return null;
-        RequirePositive(range);
+        var (range, expression) = Positive(length);
         if (TryTake(TokenKind.RightBracket))
-            return Matrix(operand, range, open);
+            return Matrix(operand, range, open) with { RangeExpression = expression };
         if (!TryTake(TokenKind.Colon))
-            return IsArithmetic() ? ArithmeticRefused(range) : Unexpected("subquery or range", "\":\" or \"]\"");
-        NumberLiteral? step = null;
+            return Unexpected("subquery or range", "\":\" or \"]\"");
+        var (step, stepExpression) = (0L, (Expr?)null);
         if (Peek().Kind != TokenKind.RightBracket)
         {
-            step = Duration("subquery selector", "number, duration, step(), range(), or \"]\"");
-            if (step is null)
+            if (DurationTerms("subquery selector", "number, duration, step(), range(), or \"]\"") is not { } resolution)
                 return null;
-            RequirePositive(step);
+            (step, stepExpression) = Positive(resolution);
         }
         if (!TryTake(TokenKind.RightBracket))
-            return IsArithmetic() && step is not null ? ArithmeticRefused(step) : Unexpected("subquery selector", "\"]\"");
-        return new Subquery(operand, Milliseconds(range), step is null ? 0 : Milliseconds(step), 0, null, new(operand.Span.Start, _lastEnd));
+            return Unexpected("subquery selector", "\"]\"");
+        return new Subquery(operand, range, step, 0, null, new(operand.Span.Start, _lastEnd)) { RangeExpression = expression, StepExpression = stepExpression };
     }
 
-    private MatrixSelector? Matrix(Expr operand, NumberLiteral range, Token open)
+    private MatrixSelector Matrix(Expr operand, long range, Token open)
     {
         var problem = operand switch
         {
             not VectorSelector => "ranges only allowed for vector selectors",
             VectorSelector { Offset: not 0 } => "no offset modifiers allowed before range",
             VectorSelector { At: not null } => "no @ modifiers allowed before range",
+            VectorSelector { Boundary: RangeBoundary.Anchored } => "no anchored modifiers allowed before range",
+            VectorSelector { Boundary: RangeBoundary.Smoothed } => "no smoothed modifiers allowed before range",
             _ => null,
         };
         if (problem is not null)
             Problem(new(open.Start, _lastEnd), problem);
         var selector = operand as VectorSelector ?? new VectorSelector("", [], 0, null, operand.Span);
-        return new(selector, Milliseconds(range), new(operand.Span.Start, _lastEnd));
+        return new(selector, range, new(operand.Span.Start, _lastEnd));
     }
 
     private Expr? Offset(Expr operand)
     {
-        if (Duration("offset", AnyDuration) is not { } by)
+        if (DurationOperand("offset", AnyDuration) is not { } by)
             return null;
-        var offset = (long)Math.Round(by.Value * 1000, MidpointRounding.AwayFromZero);
+        var (offset, expression) = Measured(by, out _);
         var before = operand switch
         {
-            VectorSelector v => v.Offset,
-            MatrixSelector m => m.Selector.Offset,
-            Subquery s => s.Offset,
+            VectorSelector v => v.OffsetExpression is null ? v.Offset : 1,
+            MatrixSelector m => m.Selector.OffsetExpression is null ? m.Selector.Offset : 1,
+            Subquery s => s.OffsetExpression is null ? s.Offset : 1,
             _ => (long?)null,
         };
         if (before is null)
             Problem(operand.Span, "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
         else if (before != 0)
             Problem(operand.Span, "offset may not be set multiple times");
-        return With(operand, offset, at: null);
+        return With(operand, offset, at: null, expression);
     }
 
     private Expr? At(Expr operand)
@@ -259,7 +277,7 @@ internal sealed partial class ExprReader
         }
         else
         {
-            if (Duration("@", "timestamp") is not { } moment)
+            if (Moment() is not { } moment)
                 return null;
             if (double.IsNaN(moment.Value) || Math.Abs(moment.Value) >= long.MaxValue)
                 Problem(operand.Span, $"timestamp out of bounds for @ modifier: {(double.IsFinite(moment.Value) ? moment.Value.ToString("F6") : GoNumber.Format(moment.Value))}");
@@ -279,58 +297,17 @@ internal sealed partial class ExprReader
         return With(operand, offset: null, at);
     }
 
-    private Expr With(Expr operand, long? offset, AtModifier? at)
+    private Expr With(Expr operand, long? offset, AtModifier? at, Expr? offsetExpression = null)
     {
         var span = new TextSpan(operand.Span.Start, _lastEnd);
         return operand switch
         {
-            VectorSelector v => v with { Offset = offset ?? v.Offset, At = at ?? v.At, Span = span },
-            MatrixSelector m => m with { Selector = m.Selector with { Offset = offset ?? m.Selector.Offset, At = at ?? m.Selector.At }, Span = span },
-            Subquery s => s with { Offset = offset ?? s.Offset, At = at ?? s.At, Span = span },
+            VectorSelector v => Selected(v) with { Span = span },
+            MatrixSelector m => m with { Selector = Selected(m.Selector), Span = span },
+            Subquery s => s with { Offset = offset ?? s.Offset, OffsetExpression = offsetExpression ?? s.OffsetExpression, At = at ?? s.At, Span = span },
             _ => operand,
         };
+
+        VectorSelector Selected(VectorSelector v) => v with { Offset = offset ?? v.Offset, OffsetExpression = offsetExpression ?? v.OffsetExpression, At = at ?? v.At };
     }
-
-    /// <summary>A number of seconds or a duration, with a sign or without.</summary>
-    private NumberLiteral? Duration(string context, string expected)
-    {
-        Token? sign = Peek() is { Kind: TokenKind.Operator, Op: (int)BinaryOp.Add or (int)BinaryOp.Sub } ? Take() : null;
-        var token = Peek();
-        if (token.Kind is TokenKind.Step or TokenKind.Range or TokenKind.LeftParen or TokenKind.Aggregator && context != "@")
-        {
-            Problem(token.Span, ArithmeticNotEnabled);
-            return null;
-        }
-        if (token.Kind is not (TokenKind.Number or TokenKind.Duration))
-        {
-            Unexpected(context, expected);
-            return null;
-        }
-        var number = Number(Take());
-        if (context != "@" && Math.Abs(number.Value) > LongestSeconds)
-        {
-            Problem(number.Span, "duration out of range");
-            number = number with { Value = 1 };
-        }
-        return sign is not { } s ? number : number with { Value = s.Op == (int)BinaryOp.Sub ? -number.Value : number.Value, Span = new(s.Start, number.Span.End) };
-    }
-
-    private const string ArithmeticNotEnabled = "experimental duration expression is not enabled";
-
-    private bool IsArithmetic() => Peek().Kind == TokenKind.Operator;
-
-    private Expr? ArithmeticRefused(NumberLiteral left)
-    {
-        Problem(left.Span, ArithmeticNotEnabled);
-        return null;
-    }
-
-    private void RequirePositive(NumberLiteral duration)
-    {
-        if (!(duration.Value > 0))
-            Problem(duration.Span, "duration must be greater than 0");
-    }
-
-    /// <summary>Whole milliseconds, at least one, since a range of less is a range still.</summary>
-    private static long Milliseconds(NumberLiteral duration) => Math.Max(1, (long)Math.Round(duration.Value * 1000, MidpointRounding.AwayFromZero));
 }

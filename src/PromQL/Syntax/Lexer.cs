@@ -109,6 +109,9 @@ internal sealed class Lexer(string text)
                 return Fail("unexpected end of input in duration expression");
             case ']' or '(' or ')':
                 return Bracket(c);
+            case ':' when _hasDuration && !_hasColon:
+                (_beforeDuration, _hasColon) = (false, true);
+                return Emit(TokenKind.Colon);
             case ':' when !_hasDuration:
                 _start = _at;
                 return Fail("unexpected colon before duration in duration expression");
@@ -202,8 +205,10 @@ internal sealed class Lexer(string text)
             : null;
         if (kind is not { } known)
             return null;
+        if (known is TokenKind.Step or TokenKind.Range)
+            _hasDuration = true;
         _at = end;
-        return Emit(known);
+        return Emit(known, known == TokenKind.Aggregator ? Keywords.Of(word).Op : 0);
     }
 
     private Token NumberOrDuration()

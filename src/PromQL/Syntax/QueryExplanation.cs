@@ -58,6 +58,7 @@ public sealed record QueryExplanation(string Kind, string Type, string Text, Tex
         private SelectorReach Reach(VectorSelector selector, long window, long first, long last)
         {
             var (from, to) = Shifted(selector.At, selector.Offset, first, last);
+            window += selector.Boundary == RangeBoundary.Anchored ? lookback : 0;
             // The begin of a window is not part of it.
             var series = reader?.Select(from - window + 1, to, selector.Conditions).Count;
             return new([.. selector.Conditions.Select(c => c.ToString())], from - window, to, window, series);

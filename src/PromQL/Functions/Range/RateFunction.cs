@@ -70,6 +70,8 @@ internal sealed class RateFunction(FunctionSignature signature, bool counter, bo
     /// </summary>
     private double Factor(in Window window, double first, double increase)
     {
+        if (window.ReachesBoundaries)
+            return perSecond ? 1000.0 / (window.End - window.Start) : 1;
         double toStart = (window.Times[0] - window.Start) / 1000.0, toEnd = (window.End - window.Times[^1]) / 1000.0;
         var sampled = (window.Times[^1] - window.Times[0]) / 1000.0;
         var distance = sampled / (window.Times.Length - 1);
