@@ -33,7 +33,8 @@ public sealed class RemoteMetricsJourneys(Platform platform) : IClassFixture<Pla
     {
         await _prometheus.StartAsync();
         DurableFiles.Real.Replace(ConfigFile, $$"""
-            global: {external_labels: {site: here}}
+            global:
+              external_labels: {site: here}
             remote_write:
             - url: http://127.0.0.1:{{_prometheus.Port}}/api/v1/write
               queue_config: {batch_send_deadline: 100ms, min_backoff: 30ms, max_backoff: 200ms}
@@ -69,7 +70,10 @@ public sealed class RemoteMetricsJourneys(Platform platform) : IClassFixture<Pla
         var token = Path.Combine(_prometheus.Folder, "token");
         await File.WriteAllTextAsync(token, platform.AdminToken.Reveal(), Platform.Token);
         await _prometheus.StartAsync($$"""
-            global: {scrape_interval: 250ms, scrape_timeout: 250ms, external_labels: {site: there}}
+            global:
+              scrape_interval: 250ms
+              scrape_timeout: 250ms
+              external_labels: {site: there}
             scrape_configs:
             - job_name: itself
               static_configs: [{targets: ['127.0.0.1:{{_prometheus.Port}}']}]

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Groundcrew.Bedrock;
 using Groundcrew.Cli.Speaking;
 using Groundcrew.Contract;
 
@@ -27,7 +29,25 @@ internal static class SeriesNames
         });
         if (shared.Count == 0)
             return names;
-        screen.Line(screen.Ink.Of(Tone.Dim, Text.Clean($"all: {new MetricSeriesView(shared, null, null, null, null).Name()}")));
+        Fold(screen, [.. shared.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Key == "__name__" ? l.Value : $"{l.Key}={JsonSerializer.Serialize(l.Value, Json.Options)}")]);
         return [.. series.Select(s => new MetricSeriesView(s.Metric.Where(l => !shared.ContainsKey(l.Key)).ToDictionary(StringComparer.Ordinal), null, null, null, null).Name())];
+    }
+
+    /// <summary>What all share, on as few lines as the terminal allows.</summary>
+    private static void Fold(Screen screen, IEnumerable<string> pieces)
+    {
+        var line = "all:";
+        foreach (var piece in pieces)
+        {
+            if (line.Length + 1 + piece.Length > screen.Width && line.Length > 4)
+            {
+                Write(line);
+                line = "    ";
+            }
+            line += " " + Text.FirstLine(piece);
+        }
+        Write(line);
+
+        void Write(string text) => screen.Line(screen.Ink.Of(Tone.Dim, Text.Cut(text, screen.Width)));
     }
 }
