@@ -87,6 +87,8 @@ public sealed class RemoteMetricsJourneys(Platform platform) : IClassFixture<Pla
             - url: {{Root}}/api/v1/write
               authorization: {credentials_file: {{token}}}
               queue_config: {batch_send_deadline: 100ms}
+              # Not what it federates from here, which would come back and be federated again.
+              write_relabel_configs: [{source_labels: [__name__], regex: prometheus_tsdb_.*, action: keep}]
             """);
         await Eventually.TrueAsync(async () => (await OursAsync("prometheus_tsdb_head_samples_appended_total{site=\"there\"}[10m]")).Count >= 8, "what Prometheus sends is here", TimeSpan.FromMinutes(1));
         var ours = await OursAsync("prometheus_tsdb_head_samples_appended_total{site=\"there\"}[10m]");
