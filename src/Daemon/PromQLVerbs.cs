@@ -48,6 +48,11 @@ internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter e
             await error.WriteLineAsync($"crew: there is no file {missing}");
             return (int)ExitCode.NotFound;
         }
+        if (files.Count == 0)
+        {
+            await error.WriteLineAsync($"crew: there is no *.test in {string.Join(", ", paths)}");
+            return (int)ExitCode.NotFound;
+        }
         var reports = new List<ScriptReport>();
         foreach (var file in files)
         {
@@ -113,11 +118,20 @@ internal sealed class PromQLVerbs(CrewRoot root, TextWriter output, TextWriter e
         var parsed = Parser.Parse(query);
         if (parsed.Expr is null)
         {
-            await error.WriteLineAsync($"crew: {parsed.Error}");
+            await error.WriteLineAsync($"crew: {parsed.Error}{Marked(query, parsed.Error)}");
             return (int)ExitCode.Refused;
         }
         await output.WriteLineAsync(print(parsed.Expr));
         return (int)ExitCode.Ok;
+    }
+
+    /// <summary>The line of the query that the words are about, and a mark below the place; nothing when they name none.</summary>
+    private static string Marked(string query, string? words)
+    {
+        if (words?.Split(':') is not [var line, var column, _, ..] || !int.TryParse(line, out var row) || !int.TryParse(column, out var place))
+            return "";
+        var text = query.Split('\n').ElementAtOrDefault(row - 1) ?? "";
+        return $"\n  {text}\n  {new string(' ', Math.Clamp(place - 1, 0, text.Length))}^";
     }
 
     private static long? Time(string? text, long otherwise)

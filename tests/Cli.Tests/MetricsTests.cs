@@ -85,7 +85,7 @@ public sealed class MetricsTests
             (await crew.AsScriptAsync(["metrics", "query", "up{a=\"b\"}", .. args])).Ends(ExitCode.Ok);
             Assert.Equal($"query=up%7Ba%3D%22b%22%7D&{sent}", control.Asked.Last().Body);
         }
-        foreach (var wrong in (string[][])[["--at", "soon"], ["--step", "1m"], ["--range", "long"], ["--range", "0s"]])
+        foreach (var wrong in (string[][])[["--at", "soon"], ["--step", "1m"], ["--range", "long"], ["--range", "0s"], ["--range", "100d", "--step", "1s"]])
             (await crew.AsScriptAsync(["metrics", "query", "up", .. wrong])).Ends(ExitCode.Usage);
     }
 
@@ -109,6 +109,44 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public Task What_all_series_share_stands_once_where_the_terminal_would_cut_it()
+    {
+        static string Of(string cpu) => $$"""{"metric":{"__name__":"node_cpu_seconds_total","cpu":"{{cpu}}","instance":"w1:8081","job":"crew-agent","region":"local"},"value":[1772625600,"12.5"]}""";
+        return ShowsAsync("POST metrics/query", $$"""{"resultType":"vector","result":[{{Of("0")}},{{Of("1")}}]}""", "metrics-shared", "query", "x");
+    }
+
+    [Fact]
+    public Task A_range_of_one_moment_is_a_line_for_each_sample() => ShowsAsync(
+        "POST metrics/query", """{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[1772625570.25,"0"],[1772625600,"1"]]}]}""", "metrics-samples", "query", "up[1m]");
+
+    [Theory]
+    [InlineData("invalid parameter \"match[]\": 1:3: parse error: unexpected end of input", "parse error: unexpected end of input\n  éx{\n   ^\n", "éx{", 3)]
+    [InlineData("invalid parameter \"match[]\": 1:4: parse error: here", "parse error: here\n  éx{\n    ^\n", "éx{", 4)]
+    [InlineData("invalid parameter \"match[]\": unknown position: parse error: no expression found in input", "parse error: no expression found in input\n", "", 0)]
+    public async Task A_mistake_in_a_selector_is_marked_too(string said, string shown, string selector, int columns)
+    {
+        await using var control = await FakeControl.StartAsync();
+        control.Does("POST metrics/series", http => ErrorAsync(http, 400, "bad_data", said));
+        using var crew = new Crew(control);
+        var ran = await crew.AsScriptAsync("metrics", "series", selector);
+        ran.Ends(ExitCode.Refused);
+        Assert.EndsWith(shown, ran.Error, StringComparison.Ordinal);
+        Assert.Equal(columns > 0, ran.Error.Contains('^', StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-3")]
+    [InlineData("many")]
+    public async Task A_limit_is_a_number_from_one(string limit)
+    {
+        await using var control = await FakeControl.StartAsync();
+        using var crew = new Crew(control);
+        foreach (var words in (string[][])[["series", "up"], ["top"]])
+            (await crew.AsScriptAsync(["metrics", .. words, "--limit", limit])).Ends(ExitCode.Usage);
+    }
+
+    [Fact]
     public async Task Series_and_labels_are_lines()
     {
         await using var control = await FakeControl.StartAsync();
@@ -117,7 +155,7 @@ public sealed class MetricsTests
         using var crew = new Crew(control);
         var series = await crew.AsScriptAsync("metrics", "series", "up", "--limit", "2");
         Assert.Equal("up{instance=\"x\", job=\"a\\\"b\"}\nup\n", series.Out);
-        Assert.Contains("truncated", series.Error, StringComparison.Ordinal);
+        Assert.Contains("--limit", series.Error, StringComparison.Ordinal);
         Assert.Contains("limit=2", control.Asked.Last().Body, StringComparison.Ordinal);
         Assert.Equal("a\nb\n", (await crew.AsScriptAsync("metrics", "labels", "job", "--match", "up")).Out);
         Assert.Equal("GET metrics/label/job/values?match%5B%5D=up", Uri.UnescapeDataString(control.Asked.Last().Line).Replace("[]", "%5B%5D", StringComparison.Ordinal));

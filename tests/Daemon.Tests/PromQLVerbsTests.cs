@@ -41,7 +41,7 @@ public sealed class PromQLVerbsTests : IDisposable
     public async Task A_query_is_formatted_or_refused()
     {
         Assert.Equal((0, "sum by (a) (rate(foo[5m]))\n", ""), await RunAsync("promql", "format", "sum(rate(foo[300s]))by(a)"));
-        Assert.Equal(((int)ExitCode.Refused, "", "crew: 1:5: parse error: unclosed left parenthesis\n"), await RunAsync("promql", "format", "sum("));
+        Assert.Equal(((int)ExitCode.Refused, "", "crew: 1:5: parse error: unclosed left parenthesis\n  sum(\n      ^\n"), await RunAsync("promql", "format", "sum("));
     }
 
     [Fact]

@@ -7,6 +7,9 @@ internal sealed record Options
 {
     public static readonly string[] AllFigures = ["ingest", "queries", "scrape"];
 
+    /// <summary>What is no figure, and runs only when it is named.</summary>
+    public const string Differential = "differential";
+
     public static readonly string[] AllSides = [CrewServer.SideName, "prometheus", "victoria"];
 
     public required string Crew { get; init; }
@@ -40,6 +43,12 @@ internal sealed record Options
 
     public int Connections { get; init; } = 4;
 
+    /// <summary>Worlds of random data that <c>differential</c> compares.</summary>
+    public int Seeds { get; init; } = 10;
+
+    /// <summary>The first of them.</summary>
+    public int Seed { get; init; } = 1000;
+
     public bool Keep { get; init; }
 
     public bool Wants(string figure) => Figures.Count == 0 || Figures.Contains(figure, StringComparer.Ordinal);
@@ -60,13 +69,15 @@ internal sealed record Options
                 "--targets" => options with { Targets = Number(args[++i]) },
                 "--seconds" => options with { Seconds = Number(args[++i]) },
                 "--connections" => options with { Connections = Number(args[++i]) },
+                "--seeds" => options with { Seeds = Number(args[++i]) },
+                "--seed" => options with { Seed = Number(args[++i]) },
                 "--sides" => options with { Sides = SidesOf(args[++i]) },
                 "--keep" => options with { Keep = true },
-                _ when AllFigures.Contains(args[i], StringComparer.Ordinal) => options with { Figures = [.. options.Figures, args[i]] },
+                _ when args[i] == Differential || AllFigures.Contains(args[i], StringComparer.Ordinal) => options with { Figures = [.. options.Figures, args[i]] },
                 _ => throw new ArgumentException($"""
                     '{args[i]}' is not known.
-                    Figures: {string.Join(' ', AllFigures)}.
-                    Options: --rounds --series --samples --hosts --repeats --targets --seconds --connections --sides --out --keep
+                    Figures: {string.Join(' ', AllFigures)}; or {Differential}, alone.
+                    Options: --rounds --series --samples --hosts --repeats --targets --seconds --connections --seeds --seed --sides --out --keep
                     """, nameof(args)),
             };
         }

@@ -19,6 +19,8 @@ catch (Exception e) when (e is ArgumentException or FormatException or IndexOutO
     await Console.Error.WriteLineAsync($"bench/metrics: {e.Message}");
     return 64;
 }
+if (options.Figures.Contains(Options.Differential))
+    return await Differential.RunAsync(options, stop.Token);
 var results = new Dictionary<string, object>(StringComparer.Ordinal)
 {
     ["at"] = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture),

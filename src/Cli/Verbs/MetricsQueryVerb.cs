@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Groundcrew.Bedrock;
 using Groundcrew.Cli.Calling;
 using Groundcrew.Cli.Speaking;
@@ -8,9 +7,10 @@ using Groundcrew.Contract;
 namespace Groundcrew.Cli.Verbs;
 
 /// <summary><c>crew metrics query</c>: a table for one moment, lines of blocks for a range.</summary>
-internal static partial class MetricsQueryVerb
+internal static class MetricsQueryVerb
 {
     private const int Steps = 120;
+    private const int MostSteps = 11_000;
     private const int PlotHeight = 8;
 
     public static Verb Of(CrewRoot root)
@@ -29,17 +29,13 @@ internal static partial class MetricsQueryVerb
         var end = at is null ? call.Now : TimeOf(at, call.Now);
         if (range is null && step is not null)
             throw new CrewFailedException(ExitCode.Usage, "--step goes with --range.");
-        try
-        {
-            if (range is null)
-                return await InstantAsync(call, query, end);
-            var span = DurationOf("--range", range);
-            return await RangeAsync(call, query, end - span, end, step is null ? TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(span.TotalSeconds / Steps))) : DurationOf("--step", step));
-        }
-        catch (CrewProblemException e) when (Position().Match(e.Problem.Detail) is { Success: true } position)
-        {
-            throw new CrewFailedException(ExitCode.Refused, Marked(query, position));
-        }
+        if (range is null)
+            return await InstantAsync(call, query, end);
+        var span = DurationOf("--range", range);
+        var between = step is null ? TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(span.TotalSeconds / Steps))) : DurationOf("--step", step);
+        if (span / between > MostSteps)
+            throw new CrewFailedException(ExitCode.Usage, $"--range {range} in steps of {step} are more than the {MostSteps} values that a series may have. Use a --step of at least {Math.Ceiling(span.TotalSeconds / MostSteps)}s.");
+        return await RangeAsync(call, query, end - span, end, between);
     }
 
     private static async Task<ExitCode> InstantAsync(Call call, string query, DateTimeOffset at)
@@ -50,17 +46,34 @@ internal static partial class MetricsQueryVerb
             if (view.Single() is { } single)
                 call.Out.Line(Text.Clean(single));
             else if (view.Series() is { Count: > 0 } series)
-                Table(series).Write(call.Out);
+                Table(series, call.Out).Write(call.Out);
             else
                 call.Words.Line("No series has a value there. 'crew metrics labels __name__' lists the metrics, 'crew metrics targets' what is scraped.");
         });
     }
 
-    private static Listing Table(IReadOnlyList<MetricSeriesView> series)
+    private static Listing Table(IReadOnlyList<MetricSeriesView> series, Screen screen)
     {
+        var names = SeriesNames.Of(series, screen, screen.Width * 3 / 4);
+        if (series.Any(s => s.Values is not null))
+            return OverTime(series, names);
         var table = new Listing(new("SERIES", Least: 20), new("VALUE", IsNumber: true));
-        foreach (var s in series)
-            table.Add(s.Name(), s.Value is { } point ? Whole(point.Value) : s.Values is { } points ? $"{points.Count} values" : HistogramOf(s));
+        foreach (var (s, name) in series.Zip(names))
+            table.Add(name, s.Value is { } point ? Whole(point.Value) : HistogramOf(s));
+        return table;
+    }
+
+    /// <summary>The samples of a range as they are stored, such as those of <c>up[1m]</c>.</summary>
+    private static Listing OverTime(IReadOnlyList<MetricSeriesView> series, IReadOnlyList<string> names)
+    {
+        var table = new Listing(new("SERIES", Least: 20), new("TIME (UTC)"), new("VALUE", IsNumber: true));
+        foreach (var (s, name) in series.Zip(names))
+        {
+            foreach (var (time, value) in s.Values ?? [])
+                table.Add(name, DateTimeOffset.FromUnixTimeMilliseconds((long)Math.Round(time * 1000)).ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture), Whole(value));
+            if (s.Histograms is { } histograms)
+                table.Add(name, "", Text.Count(histograms.GetArrayLength(), "histogram"));
+        }
         return table;
     }
 
@@ -96,11 +109,11 @@ internal static partial class MetricsQueryVerb
         const int least = 20;
         var width = Math.Clamp(screen.Width / 3, least, 60);
         var table = new Listing(new("SERIES", Least: 16), new("OVER TIME"), new("LEAST", IsNumber: true), new("MOST", IsNumber: true), new("LAST", IsNumber: true));
-        foreach (var s in series)
+        foreach (var (s, name) in series.Zip(SeriesNames.Of(series, screen, screen.Width / 3)))
         {
             var finite = (s.Values ?? []).Select(p => p.Value).Where(double.IsFinite).DefaultIfEmpty(double.NaN).ToList();
             // Blanks at the ends are times without a value, which a table would trim.
-            table.Add(s.Name(), Graph.Spark(span.ValuesOf(s, width)).Replace(' ', '·'), Graph.Number(finite.Min()), Graph.Number(finite.Max()), LastOf(s));
+            table.Add(name, Graph.Spark(span.ValuesOf(s, width)).Replace(' ', '·'), Graph.Number(finite.Min()), Graph.Number(finite.Max()), LastOf(s));
         }
         return table;
     }
@@ -121,17 +134,6 @@ internal static partial class MetricsQueryVerb
 
     private static TimeSpan DurationOf(string option, string text) => Quantity.ParseDuration(text) is { } duration && duration >= TimeSpan.FromMilliseconds(1) ? duration
         : throw new CrewFailedException(ExitCode.Usage, $"{option}: '{text}' is not a duration. Use a number with its unit, such as 30s or 6h.");
-
-    /// <summary>The words with the line of the query that they are about, and a mark below the place.</summary>
-    private static string Marked(string query, Match position)
-    {
-        var line = query.Split('\n').ElementAtOrDefault(int.Parse(position.Groups["line"].ValueSpan, CultureInfo.InvariantCulture) - 1) ?? "";
-        var column = Math.Clamp(int.Parse(position.Groups["column"].ValueSpan, CultureInfo.InvariantCulture) - 1, 0, line.Length);
-        return $"{position.Groups["words"].Value}\n  {line}\n  {new string(' ', column)}^";
-    }
-
-    [GeneratedRegex(@"^invalid parameter ""query"": (?<line>\d{1,6}):(?<column>\d{1,6}): (?<words>.*)$", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
-    private static partial Regex Position();
 
     /// <summary>The time that is drawn.</summary>
     private sealed record Span(DateTimeOffset Start, DateTimeOffset End, TimeSpan Step)

@@ -43,7 +43,7 @@ internal static class MetricsVerbs
 
     private static Verb Series(CrewRoot root)
     {
-        var (selector, limit) = (Args.Word("SELECTOR", "Which series, such as 'http_requests_total{service=\"web-acme\"}'."), Args.Limit());
+        var (selector, limit) = (Args.Word("SELECTOR", "Which series, such as 'http_requests_total{service=\"web-acme\"}'."), Limit("At most so many.", 50));
         return new Verb("series", "List the series of a selector that there were in the last hour.", "crew metrics series '{org=\"acme\"}'").With(selector, limit).Does(root, async call =>
         {
             var answer = await AskAsync<IReadOnlyDictionary<string, string>[]>(
@@ -81,7 +81,7 @@ internal static class MetricsVerbs
     {
         var by = new Option<string>("--by") { Description = "metric, label, or pair.", HelpName = "WHAT", DefaultValueFactory = _ => "metric" };
         by.AcceptOnlyFromAmong("metric", "label", "pair");
-        var limit = new Option<int>("--limit") { Description = "At most so many, the largest.", HelpName = "N", DefaultValueFactory = _ => 20 };
+        var limit = Limit("At most so many, the largest.", 20);
         return new Verb("top", "Show what has the most series: metrics, labels by their values, or pairs of label and value.", "crew metrics top --by label").With(by, limit).Does(root, async call =>
         {
             var answer = await AskAsync<MetricStoreView>(call, "status/tsdb", ("limit", $"{call.Value(limit)}"));
@@ -102,15 +102,33 @@ internal static class MetricsVerbs
         });
     }
 
+    private static Option<int> Limit(string description, int otherwise)
+    {
+        var limit = new Option<int>("--limit") { Description = description, HelpName = "N", DefaultValueFactory = _ => otherwise };
+        limit.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given > 0))
+                result.AddError($"'{token.Value}' is not a limit: --limit takes a number from 1.");
+        });
+        return limit;
+    }
+
     /// <summary>A time as the API takes it.</summary>
     public static string Seconds(DateTimeOffset time) => (time.ToUnixTimeMilliseconds() / 1000d).ToString("R", CultureInfo.InvariantCulture);
 
-    /// <summary>Asks, and tells the remarks on the answer.</summary>
-    public static async Task<MetricAnswer<T>> AskAsync<T>(Call call, string what, params (string, string)[] parameters)
+    /// <summary>Asks, and tells the remarks on the answer. A mistake in a query or selector is shown with a mark below its place.</summary>
+    public static async Task<MetricAnswer<T>> AskAsync<T>(Call call, string what, params (string Name, string Value)[] parameters)
     {
-        var answer = await call.Client.MetricsAsync<T>(what, parameters, call.Cancellation);
-        foreach (var remark in answer.Warnings.Concat(answer.Infos))
-            call.Words.Line($"{call.Words.Ink.Of(Tone.Warning, "!")} {Text.Clean(remark)}");
-        return answer;
+        try
+        {
+            var answer = await call.Client.MetricsAsync<T>(what, parameters, call.Cancellation);
+            foreach (var remark in answer.Warnings.Concat(answer.Infos))
+                call.Words.Line($"{call.Words.Ink.Of(Tone.Warning, "!")} {(remark == "results truncated due to limit" ? "There are more; ask for them with --limit." : Text.Clean(remark))}");
+            return answer;
+        }
+        catch (CrewProblemException e) when (QueryMistake.Of(e.Problem.Detail, parameters) is { } mistake)
+        {
+            throw new CrewFailedException(ExitCode.Refused, mistake);
+        }
     }
 }

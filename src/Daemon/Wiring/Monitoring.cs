@@ -28,7 +28,10 @@ internal sealed class Monitoring : IAsyncDisposable
     private readonly ISignals _signals;
     private readonly TimeProvider _clock;
     private readonly ILogger<Monitoring> _log;
+    private readonly MetricsSettings _settings;
     private readonly Metric.Series _configOk;
+    private readonly Metric.Series _loadedAt;
+    private readonly Metric.Series _corruptions;
     private IReadOnlyDictionary<string, IReadOnlyList<TargetGroup>> _found = new Dictionary<string, IReadOnlyList<TargetGroup>>();
     private volatile ConfigState _state;
 
@@ -39,7 +42,12 @@ internal sealed class Monitoring : IAsyncDisposable
         _file = new PrometheusFile(settings.Metrics.ConfigFile ?? Path.Combine(settings.Data, "prometheus.yml"));
         _configOk = metrics.Gauge("prometheus_config_last_reload_successful", "Whether the last configuration reload attempt was successful.").With();
         _state = new ConfigState(new PrometheusConfig(), "", StartedAt, []);
-        Options = new StoreOptions { Folder = Path.Combine(_folder, "metrics"), Retention = settings.Metrics.Retention, MaxBytes = settings.Metrics.MaxBytes };
+        _corruptions = metrics.Counter("prometheus_tsdb_wal_corruptions_total", "Damaged places found in the write log.").With();
+        _loadedAt = metrics.Gauge("prometheus_config_last_reload_success_timestamp_seconds", "Timestamp of the last successful configuration reload.").With();
+        _settings = settings.Metrics;
+        // The store needs its part of the file before it opens; the rest is taken when targets are first looked for, and a file
+        // with problems is refused there.
+        Options = OptionsBy(new PrometheusFile(_file.Path).Read().Value ?? new PrometheusConfig());
         Store = MetricStore.Open(Options, clock, metrics, signals);
         Queries = new Queries(new EngineOptions(), metrics, clock);
         _transport = new HttpMessageInvoker(new TargetTransport(settings, nodes, link));
@@ -50,7 +58,11 @@ internal sealed class Monitoring : IAsyncDisposable
         Receiver = new RemoteWriteReceiver(Store, metrics);
     }
 
+    /// <summary>How the store was opened.</summary>
     public StoreOptions Options { get; }
+
+    /// <summary>Damaged places that were found in the store's log since this process started.</summary>
+    public long Corruptions => (long)_corruptions.Value;
 
     public MetricStore Store { get; }
 
@@ -123,7 +135,11 @@ internal sealed class Monitoring : IAsyncDisposable
             return judged.Problems;
         }
         _state = new ConfigState(config, _file.Text, _clock.GetUtcNow(), []);
+        _loadedAt.Set(_state.LoadedAt.ToUnixTimeMilliseconds() / 1000d);
         Apply();
+        if (OptionsBy(config) != Options)
+            _signals.Raise(new Signal(
+                "prometheus-config-restart", _file.Path, "The file is taken, but its section 'storage' holds only after the control plane was started again.", SignalUrgency.Warning, _clock.GetUtcNow()));
         await SendAsync(config);
         _log.LogInformation("{File} is taken: {Jobs} jobs besides the platform's own, {Receivers} receivers of remote write", _file.Path, config.ScrapeConfigs.Count, config.RemoteWrites.Count);
         return [];
@@ -143,6 +159,15 @@ internal sealed class Monitoring : IAsyncDisposable
         foreach (var sender in _senders)
             sender.Start();
     }
+
+    /// <summary>What the file says about the store goes before what the options say, as in Prometheus.</summary>
+    private StoreOptions OptionsBy(PrometheusConfig config) => new()
+    {
+        Folder = Path.Combine(_folder, "metrics"),
+        Retention = config.RetentionTime ?? _settings.Retention,
+        MaxBytes = config.RetentionBytes ?? _settings.MaxBytes,
+        OutOfOrderWindow = config.OutOfOrderWindow ?? TimeSpan.Zero,
+    };
 
     private void Apply() => Scraper.Apply(_state.Config with { ScrapeConfigs = [.. PlatformJobs.All, .. _state.Config.ScrapeConfigs] }, _found);
 }

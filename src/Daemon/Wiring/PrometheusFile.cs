@@ -21,19 +21,19 @@ internal sealed class PrometheusFile(string path)
     public Judged<PrometheusConfig> Read()
     {
         _seen = Look();
+        Text = "";
+        if (_seen is null)
+            return Judged<PrometheusConfig>.Good(new PrometheusConfig());
         try
         {
-            Text = _seen is null ? "" : File.ReadAllText(Path);
+            Text = File.ReadAllText(Path);
+            var judged = PrometheusConfig.Parse(Text, System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path)));
+            return judged.Value is { } config ? Whole(config) : judged;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Judged<PrometheusConfig>.Bad([new Problem("bad-file", Path, e.Message, "Let the control plane read it.")]);
+            return Judged<PrometheusConfig>.Bad([new Problem("bad-file", Path, e.Message, "Let the control plane read it, and the files that it names.")]);
         }
-        if (_seen is null)
-            return Judged<PrometheusConfig>.Good(new PrometheusConfig());
-        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path));
-        var judged = PrometheusConfig.Parse(Text, folder);
-        return judged.Value is { } config ? Whole(config) : judged;
     }
 
     /// <summary>With the jobs of the files that it names, and without a name that is the platform's.</summary>

@@ -24,24 +24,35 @@ internal readonly record struct QueryWish(TimeSpan? Timeout, TimeSpan? Lookback)
 /// </summary>
 internal sealed class Queries : IDisposable
 {
-    private const int AtOnce = 20;
+    /// <summary>The most that are evaluated at a time.</summary>
+    public const int AtOnce = 20;
+
     private const int MostWaiting = 200;
     private static readonly double[] Buckets = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60];
     private readonly EngineOptions _options;
     private readonly TimeProvider _clock;
     private readonly SemaphoreSlim _turns = new(AtOnce, AtOnce);
-    private readonly Metric.Series _duration;
+    private readonly Metric.Series _evaluating;
+    private readonly Metric.Series _queued;
+    private readonly Metric.Series _samples;
     private readonly Metric.Series[] _outcomes;
     private int _waiting;
 
     public Queries(EngineOptions options, MetricRegistry metrics, TimeProvider clock)
     {
         (_options, _clock) = (options, clock);
-        _duration = metrics.Histogram("groundcrew_query_duration_seconds", "How long do PromQL queries take that came through the API?", Buckets).With();
+        var duration = metrics.Histogram("prometheus_engine_query_duration_seconds", "How long do PromQL queries take: waiting for their turn (queue_time), evaluated (inner_eval)?", Buckets, "slice");
+        (_evaluating, _queued) = (duration.With("inner_eval"), duration.With("queue_time"));
+        _samples = metrics.Counter("prometheus_engine_query_samples_total", "How many samples did all PromQL queries read?").With();
+        metrics.Observe("prometheus_engine_queries", "How many PromQL queries are evaluated now?", () => AtOnce - _turns.CurrentCount);
+        metrics.Gauge("prometheus_engine_queries_concurrent_max", "How many PromQL queries may be evaluated at a time?").Set(AtOnce);
         var outcomes = metrics.Counter("groundcrew_queries_total", "How do PromQL queries end that came through the API?", "outcome");
         _outcomes = [.. ((string[])["bad_data", "execution", "timeout", "canceled", "success"]).Select(o => outcomes.With(o))];
         metrics.Observe("groundcrew_queries_waiting", "How many PromQL queries wait for their turn?", () => Volatile.Read(ref _waiting));
     }
+
+    /// <summary>How they are evaluated.</summary>
+    public EngineOptions Options => _options;
 
     /// <summary>Evaluates at one moment (milliseconds since 1970).</summary>
     public Task<AnsweredQuery> InstantAsync(IMetricSource source, string query, long time, QueryWish wish, CancellationToken cancellation) =>
@@ -97,7 +108,9 @@ internal sealed class Queries : IDisposable
 
     private AnsweredQuery Count(AnsweredQuery answered)
     {
-        _duration.Observe(answered.Took.TotalSeconds);
+        _evaluating.Observe(answered.Took.TotalSeconds);
+        _queued.Observe(answered.Queued.TotalSeconds);
+        _samples.Add(answered.Result.Stats.TotalQueryableSamples);
         _outcomes[answered.Result.Error is { } error ? (int)error.Kind : _outcomes.Length - 1].Add();
         return answered;
     }

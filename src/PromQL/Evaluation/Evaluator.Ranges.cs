@@ -120,6 +120,7 @@ internal sealed partial class Evaluator
             }
             if (after - first > context.Room)
                 throw QueryContext.TooMany();
+            context.Read(after - first);
             for (var i = 0; i < scalars.Length; i++)
                 scalars[i] = sliding.Scalars[i][step];
             var window = new Window
@@ -160,6 +161,7 @@ internal sealed partial class Evaluator
             }
             if (weight > context.Room)
                 throw QueryContext.TooMany();
+            context.Read(weight);
             for (var i = 0; i < scalars.Length; i++)
                 scalars[i] = sliding.Scalars[i][step];
             var window = new Window

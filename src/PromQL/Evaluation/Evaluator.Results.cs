@@ -52,7 +52,9 @@ internal sealed partial class Evaluator
             for (var i = 0; i < samples.Times.Length; i++)
             {
                 var histogram = samples.Histograms.IsEmpty ? null : samples.Histograms[i];
-                context.Hold(histogram is null ? 1 : StepColumns.Weight(histogram));
+                var weight = histogram is null ? 1 : StepColumns.Weight(histogram);
+                context.Read(weight);
+                context.Hold(weight);
                 points.Add(new(samples.Times[i], histogram is null ? samples.Values[i] : 0, histogram));
             }
             if (points.Count > 0)

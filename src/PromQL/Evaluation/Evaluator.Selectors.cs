@@ -38,6 +38,7 @@ internal sealed partial class Evaluator
             var weight = StepColumns.Weight(series);
             if (weight == 0)
                 continue;
+            context.Read(weight);
             context.Hold(weight);
             sink.Take(series);
         }

@@ -26,10 +26,23 @@ internal sealed class QueryContext(EngineOptions options, TimeProvider clock, Ca
             throw new QueryFailedException(QueryErrorKind.Timeout, "query timed out in expression evaluation");
     }
 
+    /// <summary>The samples that were read at all steps together; one that several steps see counts for each.</summary>
+    public long Queried { get; private set; }
+
+    /// <summary>The most samples that the query held at a time.</summary>
+    public long Peak { get; private set; }
+
+    /// <summary>Counts what was read from the source; see <see cref="QueryStats"/>.</summary>
+    public void Read(long samples) => Queried += samples;
+
+    /// <summary>What is told of the query when it is done.</summary>
+    public QueryStats Stats => new(Queried, Peak);
+
     /// <inheritdoc/>
     public override void Hold(long samples)
     {
         Held += samples;
+        Peak = Math.Max(Peak, Held);
         if (samples > 0 && Held > options.MaxSamples)
             throw TooMany();
     }

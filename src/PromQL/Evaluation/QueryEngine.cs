@@ -60,15 +60,15 @@ public sealed class QueryEngine(EngineOptions options, TimeProvider clock)
             using var reader = source.OpenReader();
             var evaluator = new Evaluator(context, reader, options, steps, expr);
             var value = isRange ? evaluator.RangeValue(expr) : evaluator.InstantValue(expr);
-            return new(value, null, context.Annotations);
+            return new(value, null, context.Annotations) { Stats = context.Stats };
         }
         catch (QueryFailedException failed)
         {
-            return new(null, new(failed.Kind, failed.Message), context.Annotations);
+            return new(null, new(failed.Kind, failed.Message), context.Annotations) { Stats = context.Stats };
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            return new(null, new(QueryErrorKind.Canceled, "query was canceled in expression evaluation"), context.Annotations);
+            return new(null, new(QueryErrorKind.Canceled, "query was canceled in expression evaluation"), context.Annotations) { Stats = context.Stats };
         }
     }
 

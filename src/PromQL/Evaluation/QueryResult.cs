@@ -39,5 +39,18 @@ public sealed record VectorValue(IReadOnlyList<(Labels Labels, Point Point)> Sam
 /// <summary>Samples over time for each series, the series in the order of their labels.</summary>
 public sealed record MatrixValue(IReadOnlyList<(Labels Labels, IReadOnlyList<Point> Points)> Series) : QueryValue;
 
+/// <summary>What a query read, as Prometheus' API tells it with <c>stats</c>.</summary>
+/// <param name="TotalQueryableSamples">The samples that were read at all steps together; one that several steps see counts for each.</param>
+/// <param name="PeakSamples">The most samples that were held at a time.</param>
+public sealed record QueryStats(long TotalQueryableSamples, long PeakSamples)
+{
+    /// <summary>Of a query that read nothing.</summary>
+    public static QueryStats None { get; } = new(0, 0);
+}
+
 /// <summary>An answer, or why there is none, and the remarks on it.</summary>
-public sealed record QueryResult(QueryValue? Value, QueryError? Error, Annotations Annotations);
+public sealed record QueryResult(QueryValue? Value, QueryError? Error, Annotations Annotations)
+{
+    /// <summary>What it read.</summary>
+    public QueryStats Stats { get; init; } = QueryStats.None;
+}

@@ -26,7 +26,7 @@ internal static class PrometheusDoor
             api.MapMethods(path, ReadOrForm, Answering(handle)).NeedsInAnyOrg(Role.Viewer);
         foreach (var (path, handle) in ((string, Func<PrometheusRequest, Task<PrometheusAnswer>>)[])
         [
-            ("label/{name}/values", PrometheusSeriesDoor.ValuesAsync), ("targets", PrometheusTargetsDoor.TargetsAsync), ("targets/metadata", PrometheusTargetsDoor.TargetMetadataAsync),
+            ("label/{name}/values", PrometheusSeriesDoor.ValuesAsync), ("targets", PrometheusTargetsDoor.TargetsAsync), ("targets/metadata", PrometheusTargetsDoor.TargetMetadataAsync), ("scrape_pools", PrometheusTargetsDoor.PoolsAsync),
             ("metadata", PrometheusTargetsDoor.MetadataAsync), ("rules", PrometheusStatusDoor.RulesAsync), ("alerts", PrometheusStatusDoor.AlertsAsync),
             ("alertmanagers", PrometheusStatusDoor.AlertmanagersAsync), ("status/buildinfo", PrometheusStatusDoor.BuildAsync), ("status/tsdb", PrometheusStatusDoor.StoreAsync),
         ])

@@ -85,9 +85,17 @@ internal static class PrometheusQueryDoor
         var writer = json.Writer;
         writer.WriteStartObject("stats"u8);
         writer.WriteStartObject("timings"u8);
+        // Preparing and sorting are parts of the evaluation here, and no times of their own.
         foreach (var (name, time) in ((string, TimeSpan)[])
-            [("evalTotalTime", answered.Took), ("execQueueTime", answered.Queued), ("execTotalTime", answered.Took + answered.Queued)])
+        [
+            ("evalTotalTime", answered.Took), ("resultSortTime", TimeSpan.Zero), ("queryPreparationTime", TimeSpan.Zero), ("innerEvalTime", answered.Took),
+            ("execQueueTime", answered.Queued), ("execTotalTime", answered.Took + answered.Queued),
+        ])
             writer.WriteNumber(name, time.TotalSeconds);
+        writer.WriteEndObject();
+        writer.WriteStartObject("samples"u8);
+        writer.WriteNumber("totalQueryableSamples"u8, answered.Result.Stats.TotalQueryableSamples);
+        writer.WriteNumber("peakSamples"u8, answered.Result.Stats.PeakSamples);
         writer.WriteEndObject();
         writer.WriteEndObject();
     }

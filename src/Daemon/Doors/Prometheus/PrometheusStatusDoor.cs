@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Groundcrew.Daemon.Settings;
 using Groundcrew.Daemon.Wiring;
@@ -12,6 +13,7 @@ internal static class PrometheusStatusDoor
     public const string Speaks = "3.5.0";
 
     private const int TopByDefault = 10;
+    private static readonly string[] SizeUnits = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     private static readonly TimeSpan Newest = TimeSpan.FromHours(2);
 
     public static Task<PrometheusAnswer> RulesAsync(PrometheusRequest request) => Empty("groups");
@@ -27,9 +29,10 @@ internal static class PrometheusStatusDoor
 
     public static Task<PrometheusAnswer> FlagsAsync(PrometheusRequest request)
     {
-        var options = request.Monitoring.Options;
+        var (options, engine) = (request.Monitoring.Options, request.Queries.Options);
         return Texts(
-            ("storage.tsdb.retention.time", PrometheusDuration.Format(options.Retention)), ("storage.tsdb.retention.size", $"{options.MaxBytes ?? 0}B"),
+            ("storage.tsdb.retention.time", PrometheusDuration.Format(options.Retention)), ("storage.tsdb.retention.size", SizeOf(options.MaxBytes ?? 0)),
+            ("query.lookback-delta", PrometheusDuration.Format(engine.Lookback)), ("query.max-concurrency", $"{Queries.AtOnce}"), ("query.max-samples", $"{engine.MaxSamples}"), ("query.timeout", PrometheusDuration.Format(engine.Timeout)),
             ("web.enable-admin-api", "true"), ("web.enable-lifecycle", "true"), ("web.enable-remote-write-receiver", "true"), ("web.route-prefix", "/prometheus"));
     }
 
@@ -45,12 +48,12 @@ internal static class PrometheusStatusDoor
             writer.WriteString("serverTime"u8, now.UtcDateTime);
             writer.WriteBoolean("reloadConfigSuccess"u8, monitoring.Config.Refused.Count == 0);
             writer.WriteString("lastConfigTime"u8, monitoring.Config.LoadedAt.UtcDateTime);
-            writer.WriteNumber("corruptionCount"u8, 0);
+            writer.WriteNumber("corruptionCount"u8, monitoring.Corruptions);
             writer.WriteNumber("goroutineCount"u8, ThreadPool.ThreadCount);
             writer.WriteNumber("GOMAXPROCS"u8, Environment.ProcessorCount);
             writer.WriteString("GOGC"u8, "");
             writer.WriteString("GODEBUG"u8, "");
-            writer.WriteString("storageRetention"u8, PrometheusDuration.Format(monitoring.Options.Retention));
+            writer.WriteString("storageRetention"u8, RetentionOf(monitoring.Options));
             writer.WriteEndObject();
         }));
     }
@@ -72,7 +75,9 @@ internal static class PrometheusStatusDoor
     /// <summary>How many series there are in memory, by what makes them many. A token of an organization has its own counted.</summary>
     public static Task<PrometheusAnswer> StoreAsync(PrometheusRequest request)
     {
-        var most = request.Parameters.Limit() ?? TopByDefault;
+        var most = TopByDefault;
+        if (request.Parameters.Get("limit") is { Length: > 0 } text && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out most) || most < 1))
+            throw PrometheusErrorException.BadData("limit must be a positive number");
         var status = request.Org is null ? request.Monitoring.Store.Status(most) : Counted(request, most);
         return Task.FromResult(PrometheusAnswer.Of(writer =>
         {
@@ -90,6 +95,18 @@ internal static class PrometheusStatusDoor
             WriteTop(writer, "seriesCountByLabelValuePair", status.SeriesByLabelPair);
             writer.WriteEndObject();
         }));
+    }
+
+    private static string RetentionOf(StoreOptions options) =>
+        PrometheusDuration.Format(options.Retention) + (options.MaxBytes is { } most ? $" or {SizeOf(most)}" : "");
+
+    /// <summary>A size in the largest unit that it is a whole number of, as Prometheus writes it.</summary>
+    private static string SizeOf(long bytes)
+    {
+        var unit = 0;
+        for (; bytes > 0 && bytes % 1024 == 0 && unit < SizeUnits.Length - 1; unit++)
+            bytes /= 1024;
+        return $"{bytes}{SizeUnits[unit]}";
     }
 
     private static StoreStatus Counted(PrometheusRequest request, int most)

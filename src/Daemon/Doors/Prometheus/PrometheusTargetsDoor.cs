@@ -43,6 +43,22 @@ internal static class PrometheusTargetsDoor
         }));
     }
 
+    /// <summary>The names of the jobs that have targets.</summary>
+    public static Task<PrometheusAnswer> PoolsAsync(PrometheusRequest request)
+    {
+        var names = request.Monitoring.Scraper.Targets.Where(t => request.Org is not { } org || t.Labels.Get("org") == org)
+            .Select(t => t.ScrapePool).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        return Task.FromResult(PrometheusAnswer.Of(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("scrapePools"u8);
+            foreach (var name in names)
+                writer.WriteStringValue(name);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }));
+    }
+
     public static Task<PrometheusAnswer> TargetMetadataAsync(PrometheusRequest request)
     {
         var (metric, limit) = (request.Parameters.Get("metric"), LimitOf(request, "limit"));

@@ -20,7 +20,7 @@ internal sealed partial class FileSystems(Func<string, FileSystemSpace?> ask, Ti
     public bool Write(KernelFiles files, MetricText text)
     {
         var mounts = Mounts(files).ToList();
-        if (mounts.Count == 0 && files.Read("proc/self/mounts").IsEmpty)
+        if (mounts.Count == 0 && MountsOf(files).Length == 0)
             return false;
         Write(text, mounts, "node_filesystem_size_bytes"u8, "Filesystem size in bytes."u8, s => s.Bytes);
         Write(text, mounts, "node_filesystem_free_bytes"u8, "Filesystem free space in bytes."u8, s => s.FreeBytes);
@@ -42,10 +42,13 @@ internal sealed partial class FileSystems(Func<string, FileSystemSpace?> ask, Ti
                 text.Sample(name).Label(label).Value(value(known));
     }
 
+    /// <summary>Those that the machine's first process sees, as node_exporter takes them; who may not look there has its own.</summary>
+    private static string MountsOf(KernelFiles files) => files.Text("proc/1/mounts") is { Length: > 0 } first ? first : files.Text("proc/self/mounts");
+
     private IEnumerable<(byte[] Label, FileSystemSpace? Space)> Mounts(KernelFiles files)
     {
         var seen = new HashSet<(string, string, string)>();
-        foreach (var line in files.Text("proc/self/mounts").Split('\n'))
+        foreach (var line in MountsOf(files).Split('\n'))
         {
             var words = line.Split(' ');
             if (words.Length < 3)

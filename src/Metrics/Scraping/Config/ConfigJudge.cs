@@ -44,6 +44,7 @@ internal sealed class ConfigJudge
     private PrometheusConfig ReadRoot(ConfigSection root)
     {
         var global = ReadGlobal(root.Section("global"));
+        var (window, retention, size) = ReadStorage(root.Section("storage"));
         var config = new PrometheusConfig
         {
             Global = global,
@@ -52,7 +53,9 @@ internal sealed class ConfigJudge
             ScrapeConfigFiles = [.. (root.Texts("scrape_config_files") ?? []).Select(_forms.Absolute)],
             Alerting = ReadAlerting(root.Section("alerting")),
             RemoteWrites = RemoteWriteForms.Read(root, _forms),
-            OutOfOrderWindow = ReadStorage(root.Section("storage")),
+            OutOfOrderWindow = window,
+            RetentionTime = retention,
+            RetentionBytes = size,
         };
         root.Unsupported("Ask this program's own store; it cannot fetch samples from another one.", "remote_read");
         root.Unsupported("Remove the section: traces are not taken here.", "tracing", "otlp");
@@ -128,19 +131,19 @@ internal sealed class ConfigJudge
         return manager;
     }
 
-    private static TimeSpan? ReadStorage(ConfigSection map)
+    private static (TimeSpan? Window, TimeSpan? Time, long? Bytes) ReadStorage(ConfigSection map)
     {
         var tsdb = map.Section("tsdb");
         var window = tsdb.Duration("out_of_order_time_window");
         var retention = tsdb.Section("retention");
-        _ = retention.Duration("time");
-        _ = retention.Size("size");
+        var (time, size) = (retention.Duration("time"), retention.Size("size"));
         retention.Close();
         tsdb.Close();
         var exemplars = map.Section("exemplars");
         _ = exemplars.Count("max_exemplars");
         exemplars.Close();
         map.Close();
-        return window;
+        // Zero means no limit of its own, as in Prometheus.
+        return (window, time > TimeSpan.Zero ? time : null, size > 0 ? size : null);
     }
 }

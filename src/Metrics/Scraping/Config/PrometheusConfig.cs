@@ -32,6 +32,12 @@ public sealed record PrometheusConfig
     /// <summary>How late a sample may be, from <c>storage.tsdb.out_of_order_time_window</c>; null when the file says nothing.</summary>
     public TimeSpan? OutOfOrderWindow { get; init; }
 
+    /// <summary>How long samples are kept, from <c>storage.tsdb.retention.time</c>; null when the file says nothing.</summary>
+    public TimeSpan? RetentionTime { get; init; }
+
+    /// <summary>The most bytes that samples may take, from <c>storage.tsdb.retention.size</c>; null when the file says nothing.</summary>
+    public long? RetentionBytes { get; init; }
+
     /// <summary>
     /// Judges a file: every problem at once, each with its path, line and fix; unknown keys are refused. Pure and
     /// thread-safe; reads no file, so what the configuration names may be missing.
