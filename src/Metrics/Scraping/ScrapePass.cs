@@ -9,6 +9,7 @@ namespace Groundcrew.Metrics;
 internal sealed class ScrapePass
 {
     private const int LargeBatch = 50_000;
+    private const int Unknown = -1;
 
     private readonly ExpositionParser _parser = new();
     private readonly LabelDraft _draft = new();
@@ -51,9 +52,14 @@ internal sealed class ScrapePass
     /// <summary>Takes one line without its end.</summary>
     public void Take(ReadOnlySpan<byte> line)
     {
-        _parser.Read(line, out var read);
+        if (_parser.TryReadKnown(line, _cache.Expected, out var read))
+        {
+            TakeSample(_cache.TakeExpected(), read);
+            return;
+        }
+        _parser.Read(line, out read);
         if (read.Kind == LineKind.Sample)
-            TakeSample(read);
+            TakeSample(_cache.TryGet(read.Series, out var known) ? known : Unknown, read);
         else if (read.Kind is LineKind.Help or LineKind.Type or LineKind.Unit)
             _metadata.Note(read);
     }
@@ -68,24 +74,24 @@ internal sealed class ScrapePass
 
     private bool IsOverLimit => _config.Limits.Samples > 0 && Kept > _config.Limits.Samples;
 
-    private void TakeSample(in ExpositionLine read)
+    private void TakeSample(int entry, in ExpositionLine read)
     {
         Scraped++;
-        if (!_cache.TryGet(read.Series, out var series))
-            series = Meet(read);
-        else if (series.Handle is not null)
+        if (entry == Unknown)
+            entry = Meet(read);
+        else if (_cache.HandleOf(entry) is not null)
             Kept++;
         // Beyond its limit an answer is counted to its end and nothing of it is kept.
-        if (series is null || IsOverLimit)
+        if (entry == Unknown || IsOverLimit)
             return;
         var hasTime = read.Time is not null && _config.HonorTimestamps;
-        _cache.Touch(series, !hasTime || _config.TrackTimestampsStaleness);
-        if (series.Handle is { } handle)
+        _cache.Touch(entry, !hasTime || _config.TrackTimestampsStaleness);
+        if (_cache.HandleOf(entry) is { } handle)
             Batch.Add(handle, hasTime ? read.Time!.Value : _time, read.Value);
     }
 
     // A series that is not known: its labels are read, joined with the target's, relabelled and judged.
-    private CachedSeries? Meet(in ExpositionLine read)
+    private int Meet(in ExpositionLine read)
     {
         _parser.ReadLabels(read.Series, read.SeriesAt, _draft);
         _draft.Pack(out var repeated);
@@ -93,14 +99,10 @@ internal sealed class ScrapePass
             throw new ExpositionException(_parser.LineNumber, read.SeriesAt, $"label name \"{Encoding.UTF8.GetString(_draft.NameAt(repeated))}\" is not unique: invalid sample");
         Join();
         if (!_rules.Apply(_draft))
-        {
-            if (!IsOverLimit)
-                _cache.Drop(read.Series);
-            return !IsOverLimit && _cache.TryGet(read.Series, out var dropped) ? dropped : null;
-        }
+            return IsOverLimit ? Unknown : _cache.Drop(read.Series);
         Judge(read.SeriesAt);
         Kept++;
-        return IsOverLimit ? null : _cache.Add(read.Series, _draft.Pack(), _sink);
+        return IsOverLimit ? Unknown : _cache.Add(read.Series, _draft.Pack(), _sink);
     }
 
     // The target's labels win, and what they replace is kept under another name; with honor_labels it is the other way round.
