@@ -13,6 +13,7 @@ internal sealed class SeriesCache
     private readonly TextIndex _byText = new();
     private readonly TextIndex _byLabels = new();
     private byte[] _text = [];
+    private ExpositionFormat? _format;
     private int _textLength;
     private Entry[] _entries = [];
     private int _count;
@@ -37,6 +38,14 @@ internal sealed class SeriesCache
 
     /// <summary>Whether there are far more texts than series: the target writes the same ones in ever new ways.</summary>
     public bool IsOvergrown => _texts > (2 * _hits) + 1000;
+
+    /// <summary>Says in which format the next texts are; those of another one mean nothing any more.</summary>
+    public void Speak(ExpositionFormat format)
+    {
+        if (_format is { } before && before != format)
+            ForgetTexts();
+        _format = format;
+    }
 
     public void Begin()
     {
