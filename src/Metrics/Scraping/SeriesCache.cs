@@ -143,6 +143,14 @@ internal sealed class SeriesCache
         (_lastGood, _aliveBefore) = (0, 0);
     }
 
+    /// <summary>Ends a scrape that was broken off: as if it had not begun.</summary>
+    public void Abandon()
+    {
+        foreach (ref var series in _entries.AsSpan(0, _count))
+            if (series.Seen == _pass && _pass != _lastGood)
+                series.Seen = series.Before;
+    }
+
     /// <summary>Forgets what texts stand for, because relabelling changed; what is alive stays known.</summary>
     public void ForgetTexts() => Retain(_lastGood == 0 ? -1 : _lastGood, withTexts: false);
 
