@@ -1,6 +1,6 @@
 namespace Groundcrew.Metrics;
 
-/// <summary>The formats of text that targets speak.</summary>
+/// <summary>The formats that targets speak.</summary>
 internal enum ExpositionFormat
 {
     /// <summary>Prometheus' text format, 0.0.4 and 1.0.0.</summary>
@@ -8,6 +8,9 @@ internal enum ExpositionFormat
 
     /// <summary>OpenMetrics 1.0.</summary>
     OpenMetrics,
+
+    /// <summary>Metric families in protobuf.</summary>
+    Protobuf,
 }
 
 /// <summary>What a line says.</summary>
@@ -40,6 +43,9 @@ internal ref struct ExpositionLine
     public ReadOnlySpan<byte> Text;
 
     public double Value;
+
+    /// <summary>The native histogram that the sample is; it belongs to whoever takes the line. Null for a float.</summary>
+    public FloatHistogram? Histogram;
 
     /// <summary>Milliseconds since 1970, when the line has a timestamp.</summary>
     public long? Time;

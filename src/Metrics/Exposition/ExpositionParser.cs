@@ -42,6 +42,23 @@ internal sealed class ExpositionParser
             ReadSample(line, at, ref read);
     }
 
+    /// <summary>
+    /// Reads a line that begins with a sample's name and labels as a line before was read; false leaves it to <see cref="Read"/>.
+    /// What is known needs no second look: braces and quotes end where they ended before.
+    /// </summary>
+    public bool TryReadKnown(ReadOnlySpan<byte> line, ReadOnlySpan<byte> series, out ExpositionLine read)
+    {
+        read = default;
+        var end = series.Length;
+        if (_ended || end == 0 || line.Length < end + 2 || line[end] != ' ' || line[end + 1] is (byte)' ' or (byte)'\t' or (byte)'{' || !line.StartsWith(series))
+            return false;
+        LineNumber++;
+        read.Kind = LineKind.Sample;
+        read.Series = line[..end];
+        ReadWhatFollows(line, end + 1, ref read);
+        return true;
+    }
+
     /// <summary>Call after the last line.</summary>
     public void Finish()
     {
@@ -126,6 +143,11 @@ internal sealed class ExpositionParser
         read.Series = line[start..end];
         read.SeriesAt = start;
         at = Separator(line, at, optional: labelled && !_open, "expected a value after the metric");
+        ReadWhatFollows(line, at, ref read);
+    }
+
+    private void ReadWhatFollows(ReadOnlySpan<byte> line, int at, ref ExpositionLine read)
+    {
         var value = Word(line, ref at);
         if (!ExpositionNumber.TryParse(value, out read.Value))
             throw Refusal(at - value.Length, value.IsEmpty ? "expected a value after the metric" : $"the value {Show(value)} is no number");

@@ -62,7 +62,8 @@ internal static class HistogramForm
         _ => CounterResetHint.Unknown,
     };
 
-    private static HistogramSpan Span(ReadOnlySpan<byte> message)
+    /// <summary>A run of buckets, written as exposition and remote write both do.</summary>
+    public static HistogramSpan Span(ReadOnlySpan<byte> message)
     {
         int offset = 0;
         uint length = 0;
@@ -77,8 +78,8 @@ internal static class HistogramForm
         return new(offset, length);
     }
 
-    // Each count is the one before it and a difference; numbers may stand in a row or each in a field of its own.
-    private static void Deltas(ref ProtoReader proto, List<double> counts, ref double sum)
+    /// <summary>Counts of which each is the one before it and a difference; numbers may stand in a row or each in a field of its own.</summary>
+    public static void Deltas(ref ProtoReader proto, List<double> counts, ref double sum)
     {
         if (!proto.IsBytes)
         {
@@ -90,7 +91,8 @@ internal static class HistogramForm
             counts.Add(sum += ProtoReader.Unzigzag(row.Varint()));
     }
 
-    private static void Doubles(ref ProtoReader proto, List<double> values)
+    /// <summary>Floats, in a row or each in a field of its own.</summary>
+    public static void Doubles(ref ProtoReader proto, List<double> values)
     {
         if (!proto.IsBytes)
         {

@@ -50,6 +50,18 @@ internal sealed class ProtoWriter
         _length += bytes.Length;
     }
 
+    /// <summary>Numbers in a row, also those that are 0.</summary>
+    public void Numbers(int field, ReadOnlySpan<uint> values)
+    {
+        var length = 0;
+        foreach (var value in values)
+            length += (38 - System.Numerics.BitOperations.LeadingZeroCount(value | 1)) / 7;
+        Varint(((ulong)field << 3) | 2);
+        Varint((ulong)length);
+        foreach (var value in values)
+            Varint(value);
+    }
+
     private void Varint(ulong value)
     {
         Room(10);

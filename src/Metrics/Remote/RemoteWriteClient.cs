@@ -8,9 +8,10 @@ namespace Groundcrew.Metrics;
 /// <param name="MayRetry">Whether it may be taken later.</param>
 /// <param name="Pause">How long the other side asks to wait; null when it does not.</param>
 /// <param name="Why">What it said.</param>
-internal sealed record SendResult(bool IsDone, bool MayRetry, TimeSpan? Pause, string Why);
+/// <param name="Written">How many floats and histograms it took; null when it does not say.</param>
+internal sealed record SendResult(bool IsDone, bool MayRetry, TimeSpan? Pause, string Why, (int Floats, int Histograms)? Written = null);
 
-/// <summary>Sends requests of remote write 1.0. Thread-safe.</summary>
+/// <summary>Sends requests of remote write. Thread-safe.</summary>
 internal sealed class RemoteWriteClient(RemoteWriteConfig config, HttpMessageInvoker? transport, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
@@ -25,8 +26,10 @@ internal sealed class RemoteWriteClient(RemoteWriteConfig config, HttpMessageInv
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, config.Url) { Content = new ReadOnlyMemoryContent(packed) };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
+            if (config.IsSecondVersion)
+                request.Content.Headers.ContentType.Parameters.Add(new("proto", "io.prometheus.write.v2.Request"));
             request.Content.Headers.TryAddWithoutValidation("Content-Encoding", "snappy");
-            request.Headers.TryAddWithoutValidation("X-Prometheus-Remote-Write-Version", "0.1.0");
+            request.Headers.TryAddWithoutValidation("X-Prometheus-Remote-Write-Version", config.IsSecondVersion ? "2.0.0" : "0.1.0");
             request.Headers.TryAddWithoutValidation("User-Agent", "Groundcrew");
             if (attempt > 0)
                 request.Headers.TryAddWithoutValidation("Retry-Attempt", attempt.ToString(CultureInfo.InvariantCulture));
@@ -52,9 +55,17 @@ internal sealed class RemoteWriteClient(RemoteWriteConfig config, HttpMessageInv
     {
         var status = (int)response.StatusCode;
         if (status is >= 200 and < 300)
-            return new(true, false, null, "");
+            return new(true, false, null, "", WrittenOf(response));
         var mayRetry = status >= 500 || (status == 429 && config.Queue.RetryOnHttp429);
-        return new(false, mayRetry, mayRetry ? PauseOf(response) : null, $"server returned HTTP status {status} {response.ReasonPhrase}");
+        return new(false, mayRetry, mayRetry ? PauseOf(response) : null, $"server returned HTTP status {status} {response.ReasonPhrase}", WrittenOf(response));
+    }
+
+    // A side that does not say it is believed by its status alone.
+    private (int Floats, int Histograms)? WrittenOf(HttpResponseMessage response)
+    {
+        int? Number(string name) => response.Headers.TryGetValues(name, out var values) && int.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        var (floats, histograms) = (Number("X-Prometheus-Remote-Write-Samples-Written"), Number("X-Prometheus-Remote-Write-Histograms-Written"));
+        return !config.IsSecondVersion || (floats ?? histograms) is null ? null : (floats ?? 0, histograms ?? 0);
     }
 
     private TimeSpan? PauseOf(HttpResponseMessage response)

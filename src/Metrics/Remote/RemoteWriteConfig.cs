@@ -24,6 +24,9 @@ public sealed record RemoteWriteConfig
     /// <summary>Whether native histograms are sent; they are dropped otherwise.</summary>
     public bool SendNativeHistograms { get; init; }
 
+    /// <summary>Whether requests are <c>io.prometheus.write.v2.Request</c>, of remote write 2.0.</summary>
+    public bool IsSecondVersion { get; init; }
+
     /// <summary>How the queue behaves.</summary>
     public QueueConfig Queue { get; init; } = new();
 }

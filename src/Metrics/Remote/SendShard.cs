@@ -14,12 +14,13 @@ internal sealed class SendShard
     private readonly SendMetrics _metrics;
     private readonly SendRates _rates;
     private readonly TimeProvider _clock;
-    private readonly WriteEncoder _encoder = new();
+    private readonly WriteEncoder _encoder;
     private readonly List<OutgoingSample> _batch = [];
 
     public SendShard(RemoteWriteConfig config, RemoteWriteClient client, SendMetrics metrics, SendRates rates, TimeProvider clock, CancellationToken abandon)
     {
         (_config, _client, _metrics, _rates, _clock) = (config, client, metrics, rates, clock);
+        _encoder = new(config.IsSecondVersion);
         _queue = Channel.CreateBounded<OutgoingSample>(new BoundedChannelOptions(config.Queue.Capacity) { SingleReader = true, SingleWriter = true });
         Running = Task.Run(() => RunAsync(abandon), CancellationToken.None);
     }
@@ -110,22 +111,24 @@ internal sealed class SendShard
         }
     }
 
+    // The other side of version 2.0 says how much it took, also when it refused the rest.
     private void Count(SendResult result, int bytes)
     {
-        if (!result.IsDone)
-        {
-            _metrics.Failed.Add(_batch.Count);
-            _rates.Say(result.Why);
-            return;
-        }
         var histograms = _batch.Count(s => s.Histogram is not null);
-        _metrics.Sent.Add(_batch.Count - histograms);
-        _metrics.HistogramsSent.Add(histograms);
+        var floats = _batch.Count - histograms;
+        var (tookFloats, tookHistograms) = result.Written ?? (result.IsDone ? (floats, histograms) : (0, 0));
+        (tookFloats, tookHistograms) = (Math.Clamp(tookFloats, 0, floats), Math.Clamp(tookHistograms, 0, histograms));
+        var refused = _batch.Count - tookFloats - tookHistograms;
+        _metrics.Failed.Add(refused);
+        _metrics.Sent.Add(tookFloats);
+        _metrics.HistogramsSent.Add(tookHistograms);
+        _rates.Say(!result.IsDone ? result.Why : refused > 0 ? $"the other side took {_batch.Count - refused} of {_batch.Count} samples" : "");
+        if (!result.IsDone)
+            return;
         _metrics.Bytes.Add(bytes);
         var newest = _batch.Max(s => s.Time) / 1000.0;
         if (newest > _metrics.HighestSent.Value)
             _metrics.HighestSent.Set(newest);
-        _rates.Say("");
     }
 
     private void DropOld()

@@ -11,6 +11,8 @@ internal sealed class ScrapeMetrics(MetricRegistry registry)
 
     public Metric LabelLimit { get; } = registry.Counter("prometheus_target_scrape_pool_exceeded_label_limits_total", "Scrapes with labels beyond a limit.");
 
+    public Metric BucketLimit { get; } = registry.Counter("prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total", "Scrapes with a native histogram that has more buckets than its limit, however wide they are made.");
+
     public Metric TargetLimit { get; } = registry.Counter("prometheus_target_scrape_pool_exceeded_target_limit_total", "Times that a job had more targets than its limit.");
 
     public Metric Duplicates { get; } = registry.Counter("prometheus_target_scrapes_sample_duplicate_timestamp_total", "Samples refused because their series has another value at that time.");

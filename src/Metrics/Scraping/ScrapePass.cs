@@ -6,11 +6,15 @@ namespace Groundcrew.Metrics;
 /// Takes the lines of one answer and makes a batch of them. The buffers in it are lent to one scrape after another, whatever
 /// the target; one thread at a time.
 /// </summary>
-internal sealed class ScrapePass
+internal sealed class ScrapePass : IExpositionSink
 {
     private const int LargeBatch = 50_000;
+    private const int SmallBuffer = 64 * 1024;
+    private const int LargeBuffer = 1024 * 1024;
+    private const int Unknown = -1;
 
     private readonly ExpositionParser _parser = new();
+    private readonly ProtoExposition _proto = new();
     private readonly LabelDraft _draft = new();
     private readonly List<(byte[] Name, byte[] Value)> _conflicts = [];
     private ScrapeConfig _config = null!;
@@ -21,12 +25,20 @@ internal sealed class ScrapePass
     private ISampleSink _sink = null!;
     private ScrapeMetrics _metrics = null!;
     private long _time;
+    private ExpositionFormat _format;
+    private bool _histogramType;
+    private bool _summaryType;
+    private bool _hasTooManyBuckets;
+    private int _maxSchema;
 
     /// <summary>What will be stored.</summary>
     public SampleBatch Batch { get; private set; } = new();
 
     /// <summary>Bytes that were read and not parsed yet; grows with the longest line.</summary>
-    public byte[] Buffer { get; set; } = new byte[64 * 1024];
+    public byte[] Buffer { get; set; } = new byte[SmallBuffer];
+
+    /// <summary>Whether the answer is text.</summary>
+    public bool IsText => _format != ExpositionFormat.Protobuf;
 
     /// <summary>Samples in the answer.</summary>
     public int Scraped { get; private set; }
@@ -38,7 +50,10 @@ internal sealed class ScrapePass
     public void Begin(ScrapeJob job, Labels target, SeriesCache cache, MetadataTable metadata, ISampleSink sink, ScrapeMetrics metrics, long time)
     {
         (_config, _rules, _target, _cache, _metadata, _sink, _metrics, _time) = (job.Config, job.SampleRules, target, cache, metadata, sink, metrics, time);
-        (Scraped, Kept) = (0, 0);
+        (Scraped, Kept, _hasTooManyBuckets) = (0, 0, false);
+        _maxSchema = HistogramLimits.SchemaOf(_config.NativeHistogramMinBucketFactor);
+        if (Buffer.Length > LargeBuffer)
+            Buffer = new byte[SmallBuffer];
         if (Batch.Count > LargeBatch)
             Batch = new();
         Batch.Clear();
@@ -46,62 +61,166 @@ internal sealed class ScrapePass
         metadata.Begin();
     }
 
-    public void Speak(ExpositionFormat format) => _parser.Begin(format);
+    /// <summary>Says how the answer is to be read.</summary>
+    public void Speak(ExpositionFormat format)
+    {
+        _format = format;
+        (_histogramType, _summaryType) = (false, false);
+        // What texts stand for depends on the format.
+        _cache.Speak(format);
+        _parser.Begin(format);
+        _proto.Begin(_config.NativeHistograms, _config.AlsoClassicHistograms);
+    }
+
+    /// <summary>Takes what is whole in these bytes, lines or families, and tells how much that was.</summary>
+    /// <param name="bytes">What came and was not taken yet.</param>
+    /// <param name="needed">How many bytes the rest needs to become whole, as far as that is known.</param>
+    public int TakeFrom(ReadOnlySpan<byte> bytes, out long needed) =>
+        _format == ExpositionFormat.Protobuf ? TakeFamilies(bytes, out needed) : TakeLines(bytes, out needed);
 
     /// <summary>Takes one line without its end.</summary>
     public void Take(ReadOnlySpan<byte> line)
     {
-        _parser.Read(line, out var read);
-        if (read.Kind == LineKind.Sample)
-            TakeSample(read);
-        else if (read.Kind is LineKind.Help or LineKind.Type or LineKind.Unit)
-            _metadata.Note(read);
+        if (_parser.TryReadKnown(line, _cache.Expected, out var read))
+        {
+            TakeSample(_cache.TakeExpected(), read);
+            return;
+        }
+        if (_parser.LineNumber == 0 && line.Length > 0 && line[0] < ' ' && line[0] is not ((byte)'\t' or (byte)'\r'))
+            throw new ScrapeFailure("the answer is not the text that its Content-Type names");
+        _parser.Read(line, out read);
+        Take(read);
     }
 
-    /// <summary>Call after the last line; throws when the answer is not whole or has too many samples.</summary>
-    public void Finish()
+    /// <inheritdoc/>
+    public void Take(in ExpositionLine line)
     {
-        _parser.Finish();
+        if (line.Kind == LineKind.Sample)
+        {
+            if (_format == ExpositionFormat.Protobuf && line.Series.SequenceEqual(_cache.Expected))
+                TakeSample(_cache.TakeExpected(), line);
+            else
+                TakeSample(_cache.TryGet(line.Series, out var known) ? known : Unknown, line);
+        }
+        else if (line.Kind is LineKind.Help or LineKind.Type or LineKind.Unit)
+        {
+            _metadata.Note(line);
+            if (line.Kind == LineKind.Type)
+                (_histogramType, _summaryType) = (line.Text.SequenceEqual("histogram"u8), line.Text.SequenceEqual("summary"u8));
+        }
+    }
+
+    /// <summary>Call after the last byte, with what is left; throws when the answer is not whole or has too many samples.</summary>
+    public void Finish(ReadOnlySpan<byte> rest = default)
+    {
+        if (_format == ExpositionFormat.Protobuf)
+        {
+            if (!rest.IsEmpty)
+                throw Mistaken(new ProtoException("the answer ends within a family"));
+        }
+        else
+        {
+            if (!rest.IsEmpty)
+                Take(rest);
+            _parser.Finish();
+        }
         if (IsOverLimit)
             throw new ScrapeFailure($"sample limit exceeded: {Kept} samples after relabelling, {_config.Limits.Samples} are allowed", _metrics.SampleLimit);
+        if (_hasTooManyBuckets)
+            throw new ScrapeFailure("histogram bucket limit exceeded", _metrics.BucketLimit);
     }
+
+    private int TakeLines(ReadOnlySpan<byte> bytes, out long needed)
+    {
+        var start = 0;
+        while (bytes[start..].IndexOf((byte)'\n') is >= 0 and var length)
+        {
+            Take(bytes.Slice(start, length));
+            start += length + 1;
+        }
+        needed = bytes.Length - start + 1;
+        return start;
+    }
+
+    private int TakeFamilies(ReadOnlySpan<byte> bytes, out long needed)
+    {
+        var at = 0;
+        needed = 1;
+        try
+        {
+            while (ProtoExposition.TryMeasure(bytes[at..], out var start, out var length))
+            {
+                needed = start + length;
+                if (bytes.Length - at < needed)
+                    return at;
+                _proto.Read(bytes.Slice(at + start, (int)length), this);
+                at += (int)needed;
+            }
+        }
+        catch (ProtoException e)
+        {
+            throw Mistaken(e);
+        }
+        needed = bytes.Length - at + 1;
+        return at;
+    }
+
+    private ScrapeFailure Mistaken(ProtoException e) => new($"the answer is not the protobuf that its Content-Type names, or is damaged, after {_proto.Families} families: {e.Message}");
 
     private bool IsOverLimit => _config.Limits.Samples > 0 && Kept > _config.Limits.Samples;
 
-    private void TakeSample(in ExpositionLine read)
+    private void TakeSample(int entry, in ExpositionLine read)
     {
         Scraped++;
-        if (!_cache.TryGet(read.Series, out var series))
-            series = Meet(read);
-        else if (series.Handle is not null)
+        if (entry == Unknown)
+            entry = Meet(read);
+        else if (_cache.HandleOf(entry) is not null)
             Kept++;
         // Beyond its limit an answer is counted to its end and nothing of it is kept.
-        if (series is null || IsOverLimit)
+        if (entry == Unknown || IsOverLimit)
             return;
         var hasTime = read.Time is not null && _config.HonorTimestamps;
-        _cache.Touch(series, !hasTime || _config.TrackTimestampsStaleness);
-        if (series.Handle is { } handle)
-            Batch.Add(handle, hasTime ? read.Time!.Value : _time, read.Value);
+        _cache.Touch(entry, !hasTime || _config.TrackTimestampsStaleness);
+        if (_cache.HandleOf(entry) is not { } handle)
+            return;
+        var time = hasTime ? read.Time!.Value : _time;
+        if (read.Histogram is not { } histogram)
+            Batch.Add(handle, time, read.Value);
+        else if (HistogramLimits.TryFit(histogram, _maxSchema, _config.Limits.NativeHistogramBuckets))
+            Batch.Add(handle, time, histogram);
+        else
+            _hasTooManyBuckets = true;
     }
 
     // A series that is not known: its labels are read, joined with the target's, relabelled and judged.
-    private CachedSeries? Meet(in ExpositionLine read)
+    private int Meet(in ExpositionLine read)
     {
-        _parser.ReadLabels(read.Series, read.SeriesAt, _draft);
+        if (_format == ExpositionFormat.Protobuf)
+            ProtoExposition.ReadLabels(read.Series, _draft);
+        else
+            _parser.ReadLabels(read.Series, read.SeriesAt, _draft);
+        Normalize();
         _draft.Pack(out var repeated);
         if (repeated >= 0)
-            throw new ExpositionException(_parser.LineNumber, read.SeriesAt, $"label name \"{Encoding.UTF8.GetString(_draft.NameAt(repeated))}\" is not unique: invalid sample");
+            throw Refusal(read.SeriesAt, $"label name \"{Encoding.UTF8.GetString(_draft.NameAt(repeated))}\" is not unique: invalid sample");
         Join();
         if (!_rules.Apply(_draft))
-        {
-            if (!IsOverLimit)
-                _cache.Drop(read.Series);
-            return !IsOverLimit && _cache.TryGet(read.Series, out var dropped) ? dropped : null;
-        }
+            return IsOverLimit ? Unknown : _cache.Drop(read.Series);
         Judge(read.SeriesAt);
         Kept++;
-        return IsOverLimit ? null : _cache.Add(read.Series, _draft.Pack(), _sink);
+        return IsOverLimit ? Unknown : _cache.Add(read.Series, _draft.Pack(), _sink);
     }
+
+    // Bounds and quantiles are one number however they are written, so that one series does not become two.
+    private void Normalize()
+    {
+        var name = _histogramType ? "le"u8 : "quantile"u8;
+        if ((_histogramType || _summaryType) && ExpositionNumber.TryParse(_draft.Get(name), out var number))
+            _draft.Set(name, Encoding.UTF8.GetBytes(FloatText.OpenMetrics(number)));
+    }
+
+    private FormatException Refusal(int at, string message) =>
+        _format == ExpositionFormat.Protobuf ? new ProtoException(message) : new ExpositionException(_parser.LineNumber, at, message);
 
     // The target's labels win, and what they replace is kept under another name; with honor_labels it is the other way round.
     private void Join()
@@ -129,12 +248,12 @@ internal sealed class ScrapePass
     {
         var name = _draft.Get(Labels.MetricNameUtf8);
         if (name.IsEmpty)
-            throw new ExpositionException(_parser.LineNumber, at, "missing metric name (__name__ label)");
+            throw Refusal(at, "missing metric name (__name__ label)");
         var limits = _config.Limits;
         if (limits.Labels > 0 && _draft.Count > limits.Labels)
             throw new ScrapeFailure($"label_limit exceeded (metric: {Shown(name)}, number of labels: {_draft.Count}, limit: {limits.Labels})", _metrics.LabelLimit);
         if (_config.LegacyNames && !LabelText.IsPlainMetricName(Encoding.UTF8.GetString(name)))
-            throw new ExpositionException(_parser.LineNumber, at, $"invalid metric name {Shown(name)}: this job allows plain names only");
+            throw Refusal(at, $"invalid metric name {Shown(name)}: this job allows plain names only");
         if (limits.LabelNameLength == 0 && limits.LabelValueLength == 0 && !_config.LegacyNames)
             return;
         for (var i = 0; i < _draft.Count; i++)
@@ -149,7 +268,7 @@ internal sealed class ScrapePass
         if (limits.LabelValueLength > 0 && value.Length > limits.LabelValueLength)
             throw new ScrapeFailure($"label_value_length_limit exceeded (metric: {Shown(name)}, label name: {Shown(label)}, value: \"{Shown(value)}\", length: {value.Length}, limit: {limits.LabelValueLength})", _metrics.LabelLimit);
         if (_config.LegacyNames && !LabelText.IsPlainLabelName(Encoding.UTF8.GetString(label)))
-            throw new ExpositionException(_parser.LineNumber, at, $"invalid label name {Shown(label)}: this job allows plain names only");
+            throw Refusal(at, $"invalid label name {Shown(label)}: this job allows plain names only");
     }
 
     private static string Shown(ReadOnlySpan<byte> text) => Encoding.UTF8.GetString(text.Length > 50 ? text[..50] : text);

@@ -88,6 +88,9 @@ public sealed record ScraperSettings
     /// <summary>The most bytes of one line.</summary>
     public int MaxLineBytes { get; init; } = 4 * 1024 * 1024;
 
+    /// <summary>The most bytes of one family in protobuf, which is read whole.</summary>
+    public int MaxFamilyBytes { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>Whether <c>scrape_timeout_seconds</c>, <c>scrape_sample_limit</c> and <c>scrape_body_size_bytes</c> are stored too.</summary>
     public bool ExtraScrapeMetrics { get; init; }
 

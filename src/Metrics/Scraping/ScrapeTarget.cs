@@ -5,23 +5,33 @@ namespace Groundcrew.Metrics;
 internal sealed class ScrapeTarget
 #pragma warning restore CA1001
 {
+    private const int Open = 0;
+    private const int Ended = 1;
+    private const int TakenOver = 2;
     private static readonly TimeSpan MostTolerance = TimeSpan.FromMilliseconds(10);
 
     private readonly Scraper _scraper;
-    private readonly SeriesCache _cache = new();
-    private readonly MetadataTable _metadata = new();
-    private readonly Dictionary<string, SeriesHandle> _reports = new(StringComparer.Ordinal);
+    private readonly SeriesCache _cache;
+    private readonly MetadataTable _metadata;
+    private readonly Dictionary<string, SeriesHandle> _reports;
+    private ScrapeTarget? _earlier;
     private readonly CancellationTokenSource _stop = new();
     private readonly TimeSpan _offset;
     private volatile TargetStatus _status;
     private volatile ScrapeJob _job;
     private ScrapeJob _seenJob;
-    private volatile bool _isGone;
+    private int _fate;
     private Task _running = Task.CompletedTask;
 
-    public ScrapeTarget(Scraper scraper, ScrapeJob job, TargetPlan plan, ulong seed)
+    /// <param name="scraper">Whose it is.</param>
+    /// <param name="job">Its job.</param>
+    /// <param name="plan">What it is.</param>
+    /// <param name="seed">Differs between scrapers, so that they do not all ask at once.</param>
+    /// <param name="earlier">A target that left and had the same labels, and was taken over (see <see cref="TryTakeOver"/>): its series go on.</param>
+    public ScrapeTarget(Scraper scraper, ScrapeJob job, TargetPlan plan, ulong seed, ScrapeTarget? earlier = null)
     {
-        (_scraper, _job, _seenJob, Plan) = (scraper, job, job, plan);
+        (_earlier, _cache, _metadata, _reports) = (earlier, earlier?._cache ?? new(), earlier?._metadata ?? new(), earlier?._reports ?? new(StringComparer.Ordinal));
+        (_scraper, _job, _seenJob, Plan) = (scraper, job, earlier?._seenJob ?? job, plan);
         _offset = TimeSpan.FromMilliseconds((Labels.HashOf(System.Text.Encoding.UTF8.GetBytes($"{plan.Final}{plan.Url}")) ^ seed) % (ulong)plan.Interval.TotalMilliseconds);
         _status = new()
         {
@@ -46,14 +56,39 @@ internal sealed class ScrapeTarget
 
     public void Start() => _running = RunAsync(_stop.Token);
 
-    /// <summary>Ends the loop. With <paramref name="gone"/> the target's series become stale; otherwise we only go to come back.</summary>
-    public async Task StopAsync(bool gone)
+    /// <summary>Ends the loop; the target's series stay as they are.</summary>
+    public async Task StopAsync()
     {
-        _isGone = gone;
         await _stop.CancelAsync();
         await _running;
         _stop.Dispose();
     }
+
+    /// <summary>
+    /// Call after <see cref="StopAsync"/> for a target that is gone: its series end, at the time of the scrape that would have been
+    /// next, but only when two intervals passed and nobody took it over, because targets come back when a list of them is written
+    /// again. When we end ourselves in between, nothing becomes stale.
+    /// </summary>
+    public async Task LeaveAsync(CancellationToken closing)
+    {
+        if (_status.LastScrape is null)
+            return;
+        var now = _scraper.Clock.GetUtcNow();
+        var at = DueAfter(now);
+        try
+        {
+            await Task.Delay(at - now + (Plan.Interval * 1.1), _scraper.Clock, closing);
+        }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+            return;
+        }
+        if (Interlocked.CompareExchange(ref _fate, Ended, Open) == Open)
+            End(at);
+    }
+
+    /// <summary>Keeps the series of a target that is leaving from ending; false when they ended.</summary>
+    public bool TryTakeOver() => Interlocked.CompareExchange(ref _fate, TakenOver, Open) == Open;
 
     /// <summary>When it is due next, after a moment: at its own offset in each interval.</summary>
     public DateTimeOffset DueAfter(DateTimeOffset now)
@@ -65,6 +100,9 @@ internal sealed class ScrapeTarget
 
     private async Task RunAsync(CancellationToken stop)
     {
+        if (_earlier is not null)
+            await _earlier._running;
+        _earlier = null;
         try
         {
             while (true)
@@ -88,8 +126,8 @@ internal sealed class ScrapeTarget
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            if (_isGone)
-                End();
+            // A scrape that was broken off brought nothing.
+            _cache.Abandon();
         }
     }
 
@@ -196,14 +234,10 @@ internal sealed class ScrapeTarget
         batch.Add(ReportSeries("scrape_body_size_bytes"), time, bytes);
     }
 
-    // The target is gone: all of its series end now.
-    private void End()
+    private void End(DateTimeOffset at)
     {
-        if (_status.LastScrape is not { } last)
-            return;
         var batch = new SampleBatch();
-        var now = _scraper.Clock.GetUtcNow();
-        var time = Math.Max(now.ToUnixTimeMilliseconds(), last.ToUnixTimeMilliseconds() + MostTolerance.Milliseconds + 1);
+        var time = at.ToUnixTimeMilliseconds();
         _cache.Begin();
         _cache.Fail(batch, time);
         foreach (var series in _reports.Values)

@@ -14,6 +14,8 @@ public sealed class Scraper : IAsyncDisposable
     private readonly Dictionary<string, Pool> _pools = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<ScrapePass> _passes = [];
     private readonly List<Task> _ending = [];
+    private readonly Dictionary<Labels, ScrapeTarget> _leaving = [];
+    private readonly CancellationTokenSource _closing = new();
     private readonly TargetDiscovery _discovery;
     private PrometheusConfig _config = new();
     private IReadOnlyDictionary<string, IReadOnlyList<TargetGroup>> _given = new Dictionary<string, IReadOnlyList<TargetGroup>>();
@@ -95,13 +97,15 @@ public sealed class Scraper : IAsyncDisposable
             if (_isDisposed)
                 return;
             _isDisposed = true;
-            stopping = [.. _ending, .. _pools.Values.SelectMany(p => p.Targets.Values).Select(t => t.StopAsync(gone: false))];
+            stopping = [.. _ending, .. _pools.Values.SelectMany(p => p.Targets.Values).Select(t => t.StopAsync())];
         }
+        await _closing.CancelAsync();
         await _discovery.DisposeAsync();
         await Task.WhenAll(stopping);
         foreach (var pool in _pools.Values)
             pool.Job.Dispose();
         Slots.Dispose();
+        _closing.Dispose();
     }
 
     internal ScrapePass Borrow() => _passes.TryTake(out var pass) ? pass : new ScrapePass();
@@ -122,7 +126,7 @@ public sealed class Scraper : IAsyncDisposable
         foreach (var (name, pool) in _pools.ToList())
             if (!wanted.ContainsKey(name))
             {
-                _ending.Add(EndAsync([.. pool.Targets.Values], pool.Job));
+                End([.. pool.Targets.Values], pool.Job);
                 _pools.Remove(name);
                 Metrics.PoolTargets.Remove("scrape_job", name);
             }
@@ -149,12 +153,13 @@ public sealed class Scraper : IAsyncDisposable
             target.Follow(pool.Job);
         // Connections of the old version are closed by and by, as they fall idle: scrapes may still use them.
         if (gone.Count > 0)
-            _ending.Add(EndAsync([.. gone.Select(t => t.Value)], null));
+            End([.. gone.Select(t => t.Value)], null);
         var seed = _config.Global.ExternalLabels.Hash;
         foreach (var (key, plan) in plans)
             if (!pool.Targets.ContainsKey(key))
             {
-                var target = new ScrapeTarget(this, pool.Job, plan, seed);
+                var earlier = _leaving.Remove(plan.Final, out var leaving) && leaving.TryTakeOver() ? leaving : null;
+                var target = new ScrapeTarget(this, pool.Job, plan, seed, earlier);
                 pool.Targets.Add(key, target);
                 target.Start();
             }
@@ -180,10 +185,22 @@ public sealed class Scraper : IAsyncDisposable
         return plans;
     }
 
-    private static async Task EndAsync(IReadOnlyList<ScrapeTarget> targets, ScrapeJob? job)
+    private void End(IReadOnlyList<ScrapeTarget> targets, ScrapeJob? job)
     {
-        await Task.WhenAll(targets.Select(t => t.StopAsync(gone: true)));
+        foreach (var target in targets)
+            _leaving[target.Plan.Final] = target;
+        _ending.Add(EndAsync(targets, job));
+    }
+
+    private async Task EndAsync(IReadOnlyList<ScrapeTarget> targets, ScrapeJob? job)
+    {
+        await Task.WhenAll(targets.Select(t => t.StopAsync()));
         job?.Dispose();
+        await Task.WhenAll(targets.Select(t => t.LeaveAsync(_closing.Token)));
+        lock (_gate)
+            foreach (var target in targets)
+                if (_leaving.TryGetValue(target.Plan.Final, out var last) && ReferenceEquals(last, target))
+                    _leaving.Remove(target.Plan.Final);
     }
 
     private sealed class Pool(ScrapeJob job)

@@ -72,6 +72,8 @@ internal static class TargetCall
         var media = contentType.Split(';')[0].Trim();
         if (media.Equals("application/openmetrics-text", StringComparison.OrdinalIgnoreCase))
             return ExpositionFormat.OpenMetrics;
+        if (media.Equals("application/vnd.google.protobuf", StringComparison.OrdinalIgnoreCase))
+            return IsFamilies(contentType) ? ExpositionFormat.Protobuf : throw new ScrapeFailure($"received unsupported Content-Type \"{contentType}\": of protobuf only proto=io.prometheus.client.MetricFamily with encoding=delimited is read");
         if (media.Equals("text/plain", StringComparison.OrdinalIgnoreCase))
             return ExpositionFormat.Text;
         return job.Config.FallbackScrapeProtocol switch
@@ -79,57 +81,54 @@ internal static class TargetCall
             null when media.Length == 0 => throw new ScrapeFailure("non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target"),
             null => throw new ScrapeFailure($"received unsupported Content-Type \"{contentType}\" and no fallback_scrape_protocol specified for target"),
             ScrapeProtocol.OpenMetrics0 or ScrapeProtocol.OpenMetrics1 => ExpositionFormat.OpenMetrics,
-            ScrapeProtocol.Protobuf => throw new ScrapeFailure($"received Content-Type \"{contentType}\", and the fallback {ScrapeProtocol.Protobuf} is not spoken"),
+            ScrapeProtocol.Protobuf => ExpositionFormat.Protobuf,
             _ => ExpositionFormat.Text,
         };
+    }
+
+    // What the type does not say is taken for granted.
+    private static bool IsFamilies(string contentType)
+    {
+        foreach (var parameter in contentType.Split(';').Skip(1).Select(p => p.Split('=', 2, StringSplitOptions.TrimEntries)))
+            if ((parameter[0].Equals("proto", StringComparison.OrdinalIgnoreCase) && parameter[^1].Trim('"') != "io.prometheus.client.MetricFamily")
+                || (parameter[0].Equals("encoding", StringComparison.OrdinalIgnoreCase) && parameter[^1].Trim('"') != "delimited"))
+                return false;
+        return true;
     }
 
     private static async Task<long> ReadAsync(Stream body, TailStream? packed, ScrapePass pass, long limit, ScraperSettings settings, ScrapeMetrics metrics, CancellationToken cancellation)
     {
         long total = 0;
         var held = 0;
+        long needed = 0;
         while (true)
         {
-            if (held == pass.Buffer.Length)
-                Grow(pass, settings);
+            if (held == pass.Buffer.Length || needed > pass.Buffer.Length)
+                Grow(pass, needed, limit, settings);
             var read = await body.ReadAsync(pass.Buffer.AsMemory(held), cancellation);
             if (read == 0)
                 break;
             total += read;
             if (total > limit)
                 throw new ScrapeFailure($"body size limit exceeded: more than {limit} bytes", metrics.BodyLimit);
-            held = TakeLines(pass, held, read);
+            var taken = pass.TakeFrom(pass.Buffer.AsSpan(0, held + read), out needed);
+            held += read - taken;
+            pass.Buffer.AsSpan(taken, held).CopyTo(pass.Buffer);
         }
         // The runtime's stream ends without a word where a cut answer ends, but a whole one ends with its own length.
         if (packed is not null && packed.LastWord != (uint)total)
             throw new InvalidDataException("it does not end as it should");
-        if (held > 0)
-            pass.Take(pass.Buffer.AsSpan(0, held));
-        pass.Finish();
+        pass.Finish(pass.Buffer.AsSpan(0, held));
         return total;
     }
 
-    // Takes the whole lines and moves what is left of the last one to the front; gives its length.
-    private static int TakeLines(ScrapePass pass, int held, int read)
+    private static void Grow(ScrapePass pass, long needed, long limit, ScraperSettings settings)
     {
-        var start = 0;
-        var end = held + read;
+        var most = pass.IsText ? settings.MaxLineBytes : Math.Min(limit, settings.MaxFamilyBytes);
+        if (Math.Max(needed, pass.Buffer.Length + 1L) > most)
+            throw new ScrapeFailure($"a {(pass.IsText ? "line" : "family")} is longer than {most} bytes");
         var buffer = pass.Buffer;
-        for (var from = held; buffer.AsSpan(from, end - from).IndexOf((byte)'\n') is >= 0 and var step; from = start)
-        {
-            pass.Take(buffer.AsSpan(start, from + step - start));
-            start = from + step + 1;
-        }
-        buffer.AsSpan(start, end - start).CopyTo(buffer);
-        return end - start;
-    }
-
-    private static void Grow(ScrapePass pass, ScraperSettings settings)
-    {
-        if (pass.Buffer.Length >= settings.MaxLineBytes)
-            throw new ScrapeFailure($"a line is longer than {settings.MaxLineBytes} bytes");
-        var buffer = pass.Buffer;
-        Array.Resize(ref buffer, Math.Min(buffer.Length * 2, settings.MaxLineBytes));
+        Array.Resize(ref buffer, (int)Math.Min(Math.Max(needed, buffer.Length * 2L), most));
         pass.Buffer = buffer;
     }
 }

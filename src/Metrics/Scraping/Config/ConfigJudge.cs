@@ -79,11 +79,14 @@ internal sealed class ConfigJudge
             RuleQueryOffset = map.Duration("rule_query_offset") ?? TimeSpan.Zero,
             ExternalLabels = SectionForms.LabelsOf(map, "external_labels"),
             Limits = SectionForms.Limits(map, new()),
-            ScrapeProtocols = SectionForms.Protocols(map) ?? ScrapeProtocol.Defaults,
+            ScrapeProtocols = SectionForms.Protocols(map),
+            NativeHistograms = map.Flag("scrape_native_histograms") ?? false,
+            AlsoClassicHistograms = map.Flag("always_scrape_classic_histograms") ?? false,
             FallbackScrapeProtocol = SectionForms.Protocol(map, "fallback_scrape_protocol"),
             LegacyNames = map.Choice("metric_name_validation_scheme", "utf8", "legacy") == "legacy",
         };
-        map.Ignore("query_log_file", "scrape_failure_log_file", "metric_name_escaping_scheme", "always_scrape_classic_histograms", "convert_classic_histograms_to_nhcb", "scrape_native_histograms", "extra_scrape_metrics");
+        SectionForms.RefuseConversion(map);
+        map.Ignore("query_log_file", "scrape_failure_log_file", "metric_name_escaping_scheme", "extra_scrape_metrics");
         map.Close();
         return global;
     }

@@ -14,6 +14,9 @@ internal static class JobForms
     public static ScrapeConfig Read(ConfigSection map, GlobalConfig global, SectionForms forms)
     {
         var (interval, timeout) = Times(map, global);
+        var native = map.Flag("scrape_native_histograms") ?? global.NativeHistograms;
+        var classic = map.Flag("always_scrape_classic_histograms") ?? map.Flag("scrape_classic_histograms") ?? global.AlsoClassicHistograms;
+        SectionForms.RefuseConversion(map);
         var job = new ScrapeConfig
         {
             JobName = map.Required("job_name"),
@@ -26,7 +29,10 @@ internal static class JobForms
             HonorTimestamps = map.Flag("honor_timestamps") ?? true,
             TrackTimestampsStaleness = map.Flag("track_timestamps_staleness") ?? false,
             EnableCompression = map.Flag("enable_compression") ?? true,
-            ScrapeProtocols = SectionForms.Protocols(map) ?? global.ScrapeProtocols,
+            ScrapeProtocols = SectionForms.Protocols(map) ?? global.ScrapeProtocols ?? (native ? ScrapeProtocol.ProtobufFirst : ScrapeProtocol.Defaults),
+            NativeHistograms = native,
+            AlsoClassicHistograms = classic,
+            NativeHistogramMinBucketFactor = map.Number("native_histogram_min_bucket_factor") ?? 0,
             FallbackScrapeProtocol = SectionForms.Protocol(map, "fallback_scrape_protocol") ?? global.FallbackScrapeProtocol,
             Limits = SectionForms.Limits(map, global.Limits),
             LegacyNames = map.Choice("metric_name_validation_scheme", "utf8", "legacy") is { } scheme ? scheme == "legacy" : global.LegacyNames,
@@ -37,8 +43,7 @@ internal static class JobForms
             RelabelRules = RelabelForms.Read(map, "relabel_configs"),
             MetricRelabelRules = RelabelForms.Read(map, "metric_relabel_configs"),
         };
-        map.Ignore("scrape_classic_histograms", "always_scrape_classic_histograms", "convert_classic_histograms_to_nhcb", "scrape_native_histograms", "metric_name_escaping_scheme",
-            "native_histogram_min_bucket_factor", "scrape_failure_log_file", "extra_scrape_metrics");
+        map.Ignore("scrape_classic_histograms", "metric_name_escaping_scheme", "scrape_failure_log_file", "extra_scrape_metrics");
         RefuseDiscoveries(map, "List the targets in static_configs, file_sd_configs or http_sd_configs.");
         map.Close();
         return job;

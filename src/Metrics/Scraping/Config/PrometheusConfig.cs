@@ -72,8 +72,14 @@ public sealed record GlobalConfig
     /// <summary>The limits that jobs have which say nothing else.</summary>
     public ScrapeLimits Limits { get; init; } = new();
 
-    /// <summary>What targets are asked for, in the order of preference.</summary>
-    public IReadOnlyList<string> ScrapeProtocols { get; init; } = ScrapeProtocol.Defaults;
+    /// <summary>What targets are asked for, in the order of preference; null asks for what <see cref="NativeHistograms"/> needs.</summary>
+    public IReadOnlyList<string>? ScrapeProtocols { get; init; }
+
+    /// <summary>Whether native histograms are taken.</summary>
+    public bool NativeHistograms { get; init; }
+
+    /// <summary>Whether a histogram that is both native and classic is taken as both.</summary>
+    public bool AlsoClassicHistograms { get; init; }
 
     /// <summary>How a target's answer without a usable content type is read; null refuses it.</summary>
     public string? FallbackScrapeProtocol { get; init; }

@@ -33,13 +33,12 @@ internal static class RemoteWriteForms
             Http = forms.Http(map),
             RelabelRules = RelabelForms.Read(map, "write_relabel_configs"),
             SendNativeHistograms = map.Flag("send_native_histograms") ?? false,
+            IsSecondVersion = map.Choice("protobuf_message", "prometheus.WriteRequest", "io.prometheus.write.v2.Request") == "io.prometheus.write.v2.Request",
             Queue = Queue(map.Section("queue_config")),
         };
         foreach (var header in write.Headers.Keys.Where(Reserved.Contains))
             map.Refuse("reserved-header", "headers", $"{header} is a reserved header. It must not be changed.", "Remove it; authorization has a section of its own.", headersLine);
         _ = map.Flag("send_exemplars");
-        if (map.Choice("protobuf_message", "prometheus.WriteRequest", "io.prometheus.write.v2.Request") == "io.prometheus.write.v2.Request")
-            map.Refuse("unsupported-value", "protobuf_message", "Requests of remote write 2.0 are received, but not sent.", "Write prometheus.WriteRequest, or remove the key.", map.Line);
         var metadata = map.Section("metadata_config");
         metadata.Ignore("send", "send_interval", "max_samples_per_send");
         metadata.Close();

@@ -39,6 +39,15 @@ public sealed record ScrapeConfig
     /// <summary>How an answer without a usable content type is read; null refuses it.</summary>
     public string? FallbackScrapeProtocol { get; init; }
 
+    /// <summary>Whether native histograms are taken; otherwise histograms are classic ones.</summary>
+    public bool NativeHistograms { get; init; }
+
+    /// <summary>Whether a histogram that is both native and classic is taken as both.</summary>
+    public bool AlsoClassicHistograms { get; init; }
+
+    /// <summary>Buckets of native histograms that grow by less are made wider; 0 leaves them.</summary>
+    public double NativeHistogramMinBucketFactor { get; init; }
+
     /// <summary>What one scrape may bring.</summary>
     public ScrapeLimits Limits { get; init; } = new();
 
@@ -84,6 +93,9 @@ public static class ScrapeProtocol
 
     /// <summary>What is asked for when nothing is said.</summary>
     public static IReadOnlyList<string> Defaults { get; } = Array.AsReadOnly([OpenMetrics1, OpenMetrics0, Text1, Text0]);
+
+    /// <summary>What is asked for when nothing is said and native histograms are wanted.</summary>
+    public static IReadOnlyList<string> ProtobufFirst { get; } = Array.AsReadOnly([Protobuf, OpenMetrics1, OpenMetrics0, Text1, Text0]);
 }
 
 /// <summary>Targets with labels that all of them have. Immutable.</summary>

@@ -94,6 +94,14 @@ internal sealed class SectionForms(string? folder)
         return words;
     }
 
+    /// <summary>Classic histograms stay what they are: taken without a word, the setting would leave queries without an answer.</summary>
+    public static void RefuseConversion(ConfigSection map)
+    {
+        var line = map.LineOf("convert_classic_histograms_to_nhcb");
+        if (map.Flag("convert_classic_histograms_to_nhcb") == true)
+            map.Refuse("unsupported-value", "convert_classic_histograms_to_nhcb", "Classic histograms are not converted to native ones.", "Remove the key and query the classic buckets with histogram_quantile, or let the target expose native histograms.", line);
+    }
+
     public static string? Protocol(ConfigSection map, string key) =>
         map.Choice(key, ScrapeProtocol.Text0, ScrapeProtocol.Text1, ScrapeProtocol.OpenMetrics0, ScrapeProtocol.OpenMetrics1, ScrapeProtocol.Protobuf);
 
