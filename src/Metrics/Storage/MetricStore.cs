@@ -114,6 +114,7 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
         loader.Finish();
         ReplayedSamples = loader.Samples;
         _metrics.Unknown.Add(loader.Unknown);
+        _metrics.SeriesCreated.Add(_head.Table.Count);
         return new(LogFolder, next, _options.SegmentBytes, _files);
     }
 

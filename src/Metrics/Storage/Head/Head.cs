@@ -66,11 +66,7 @@ internal sealed class Head : IDisposable
         if (last is null || !last.TryAppend(time, histogram))
         {
             CloseChunk(series);
-            var hint = histogram.ResetHint == CounterResetHint.Gauge ? CounterResetHint.Gauge
-                : histogram.ResetHint == CounterResetHint.CounterReset ? CounterResetHint.CounterReset
-                : last is null || !last.HasLayoutOf(histogram) ? CounterResetHint.Unknown
-                : last.BeganAnew(histogram) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset;
-            more.Histograms.Add(new(time, histogram, hint));
+            more.Histograms.Add(new(time, histogram, histogram.HintAfter(more.LastHistogram)));
             HistogramChunks++;
         }
         more.LastHistogram = histogram;

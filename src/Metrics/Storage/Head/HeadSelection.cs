@@ -18,7 +18,7 @@ internal static class HeadSelection
             foreach (var id in head.Postings.Select(matchers, cancellation))
             {
                 var series = head.Table.Of(id)!;
-                if ((series.LastTime >= Math.Max(from, minValid) && minValid <= to) || series.More is { LateCount: > 0 })
+                if (head.MayHold(series, Math.Max(from, minValid), to) || series.More?.HasLate(from, to) == true)
                     views.Add(new(head, series, minValid, from, to));
             }
         }
@@ -28,6 +28,21 @@ internal static class HeadSelection
         }
         views.Sort(static (a, b) => LabelOrder.Compare(a.Labels, b.Labels));
         return views;
+    }
+
+    /// <summary>Whether a series may have samples in order in a range: a chunk begins before its end, and the newest sample is not before it.</summary>
+    private static bool MayHold(this Head head, HeadSeries series, long from, long to)
+    {
+        if (from > to || series.LastTime < from)
+            return false;
+        if (series.More is { } more)
+            foreach (var chunk in more.Histograms)
+                if (chunk.FirstTime <= to && chunk.LastTime >= from)
+                    return true;
+        for (var slot = series.Slot; slot != 0; slot = head.Slots.Before(slot))
+            if (head.Slots.FirstTime(slot) <= to)
+                return true;
+        return false;
     }
 
     /// <summary>Adds the names of labels, or the values of one name, of the series that fulfil all conditions.</summary>
