@@ -157,13 +157,22 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
         {
             foreach (var series in _begun)
                 head.Postings.Add(series);
+            var isRead = head.Later.BeginLocked(_count);
             foreach (ref readonly var sample in _accepted.AsSpan(0, _count))
+            {
                 if (sample.Late)
-                    head.AppendLateLocked(sample.Series, sample.Time, sample.Value, sample.Histogram);
-                else if (sample.Histogram is { } histogram)
+                {
+                    if (head.AppendLateLocked(sample.Series, sample.Time, sample.Value, sample.Histogram) && isRead)
+                        head.Later.NoteLateLocked(sample.Series, sample.Time);
+                    continue;
+                }
+                if (isRead)
+                    head.Later.NoteLocked(sample.Series);
+                if (sample.Histogram is { } histogram)
                     head.AppendLocked(sample.Series, sample.Time, histogram);
                 else
                     head.AppendLocked(sample.Series, sample.Time, sample.Value);
+            }
         }
         finally
         {
