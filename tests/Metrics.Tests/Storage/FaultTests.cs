@@ -99,7 +99,7 @@ public sealed class FaultTests
         fixture.Clock.Advance(TimeSpan.FromDays(400));
         Assert.Equal(1, fixture.Add(Named("a"), Start + 10 * Hour, 3).Stored);
         fixture.Store.CutHead();
-        fixture.Clock.Advance(TimeSpan.FromDays(-399));
+        fixture.Clock.Advance(TimeSpan.FromDays(-398));
         Assert.Equal(0, fixture.Store.ApplyRetention());
         Assert.Equal(1, fixture.Add(Named("a"), Start + 11 * Hour, 4).Stored);
         Assert.Equal([(Start, 1.0), (Start + 10 * Hour, 3), (Start + 11 * Hour, 4)], fixture.Floats(Named("a")));
@@ -116,7 +116,7 @@ public sealed class FaultTests
         {
             fixture.Store.CutHead();
             Assert.NotEqual(0, fixture.Store.CompactBlocks());
-            BlockTests.Fill(fixture, 30, 30 * 24);
+            BlockTests.Fill(fixture, 30, 300);
             fixture.Store.CutHead();
             Assert.NotEqual(0, fixture.Store.ApplyRetention());
             BlockTests.AssertSame(before, BlockTests.Read(reader.Select(long.MinValue, long.MaxValue, [], TestContext.Current.CancellationToken)));
