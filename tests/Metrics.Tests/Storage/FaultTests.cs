@@ -17,7 +17,7 @@ public sealed class FaultTests
         using var folder = new TempFolder();
         var crashes = new List<string>();
         string? source = null;
-        using var fixture = BlockTests.Filled(hours: 9, out var before);
+        using var fixture = BlockTests.Filled(hours: 10, out var before);
         fixture.Files = new((step, _) =>
         {
             if (source is null)
@@ -50,7 +50,7 @@ public sealed class FaultTests
         var isDone = false;
         for (var failing = 0; !isDone; failing++)
         {
-            using var fixture = BlockTests.Filled(hours: 9, out var before);
+            using var fixture = BlockTests.Filled(hours: 10, out var before);
             var left = -1;
             fixture.Files = new((_, _) =>
             {
@@ -73,7 +73,7 @@ public sealed class FaultTests
             }
             left = -1;
             BlockTests.AssertSame(before, BlockTests.All(fixture));
-            BlockTests.Fill(fixture, 9, 10);
+            BlockTests.Fill(fixture, 10, 11);
             var expected = BlockTests.All(fixture);
             fixture.Reopen();
             BlockTests.AssertSame(expected, BlockTests.All(fixture));
@@ -160,7 +160,7 @@ public sealed class FaultTests
         {
             if (expected.ContainsKey(time))
                 return;
-            var value = time - Start + 1;
+            var value = time - Start + 10 * Hour;
             Assert.Equal(1, fixture.Add(Named("h"), time, new FloatHistogram { Count = value, ZeroCount = value, Sum = 1 }).Stored);
             expected.Add(time, value);
         }

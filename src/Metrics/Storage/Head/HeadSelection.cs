@@ -48,7 +48,7 @@ internal static class HeadSelection
     /// <summary>Whether a series may have samples in order in a range: a chunk begins before its end, and the newest sample is not before it.</summary>
     private static bool MayHold(this Head head, HeadSeries series, long last, long from, long to)
     {
-        if (from > to || last < from)
+        if (from > to || last < from || last == HeadSeries.Never)
             return false;
         if (series.More is { } more)
             foreach (var chunk in more.Histograms)
