@@ -11,6 +11,11 @@ public sealed partial class FloatHistogram
     {
         if (ResetHint is CounterResetHint.CounterReset or CounterResetHint.NotCounterReset)
             return ResetHint == CounterResetHint.CounterReset;
+        return IsAfterReset(previous);
+    }
+
+    private bool IsAfterReset(FloatHistogram previous)
+    {
         if (Count < previous.Count)
             return true;
         if (HasCustomBuckets)
@@ -25,6 +30,29 @@ public sealed partial class FloatHistogram
         var (zeroCount, threshold) = HasCustomBuckets ? (previous.ZeroCount, ZeroThreshold) : previous.WithZeroBucket(ZeroThreshold);
         return threshold != ZeroThreshold || ZeroCount < zeroCount ||
             Fell(Positive, previous.Positive, previous.Schema - Schema) || Fell(Negative, previous.Negative, previous.Schema - Schema);
+    }
+
+    /// <summary>
+    /// What a store says of this histogram when it is read back, whatever it came with: gauges and stated resets stay;
+    /// otherwise it is compared with the sample before it. Nothing is known without one, after a gauge or a stale marker, and
+    /// where schema or zero threshold changed.
+    /// </summary>
+    /// <param name="before">The histogram before it in its series; null when there is none, or a float.</param>
+    public CounterResetHint HintAfter(FloatHistogram? before)
+    {
+        if (ResetHint is CounterResetHint.Gauge or CounterResetHint.CounterReset)
+            return ResetHint;
+        if (before is null or { ResetHint: CounterResetHint.Gauge })
+            return CounterResetHint.Unknown;
+        if (StaleMarker.Is(Sum))
+            return CounterResetHint.NotCounterReset;
+        if (StaleMarker.Is(before.Sum))
+            return CounterResetHint.Unknown;
+        if (Count < before.Count)
+            return CounterResetHint.CounterReset;
+        if (Schema != before.Schema || ZeroThreshold != before.ZeroThreshold)
+            return CounterResetHint.Unknown;
+        return IsAfterReset(before) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset;
     }
 
     /// <summary>Whether a bucket outside the zero bucket has less than it had before, when that comes in a higher schema.</summary>

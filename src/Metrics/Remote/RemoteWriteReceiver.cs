@@ -116,7 +116,7 @@ public sealed class RemoteWriteReceiver
             return new(500, failure, floats.Stored, histograms.Stored);
         var message = request.FirstRefusal;
         if ((floats.FirstRefused ?? histograms.FirstRefused) is { } first)
-            message ??= $"{Words(first.Why)}; series={first.Series}, timestamp={first.Time}";
+            message ??= $"{(first.Why == SampleRefusal.InvalidHistogram ? floats.HistogramProblem ?? histograms.HistogramProblem : null) ?? Words(first.Why)}; series={first.Series}, timestamp={first.Time}";
         return new(message is null ? 204 : 400, message ?? "", floats.Stored, histograms.Stored);
     }
 

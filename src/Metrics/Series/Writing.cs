@@ -82,6 +82,9 @@ public sealed class SampleBatch
 /// <param name="Failure">Why nothing of the batch was stored, such as a full disk; null when it was stored. Try again later.</param>
 public readonly record struct CommitResult(int Stored, int NewSeries, int[]? Refused, (SampleRefusal Why, Labels Series, long Time)? FirstRefused, string? Failure)
 {
+    /// <summary>What is wrong with the first histogram that was refused as <see cref="SampleRefusal.InvalidHistogram"/>, in Prometheus' words; null without one.</summary>
+    public string? HistogramProblem { get; init; }
+
     /// <summary>How many samples were refused for this reason.</summary>
     public int RefusedFor(SampleRefusal why) => Refused?[(int)why] ?? 0;
 }

@@ -8,12 +8,17 @@ public sealed partial class MetricStore
     private const int SegmentsBetweenCheckpoints = 8;
     private const long MaxLateSamples = 4_000_000;
 
+    private const long MuchBytes = 64 << 20;
+
+    private static readonly TimeSpan CollectEvery = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan SyncEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
 
     private readonly Lock _maintenance = new();
     private bool _isFailing;
     private bool _mustTruncate;
+    private bool _hasFreed;
+    private DateTimeOffset _collected = DateTimeOffset.MinValue;
 
     private long Range => (long)_options.BlockRange.TotalMilliseconds;
 
@@ -47,6 +52,7 @@ public sealed partial class MetricStore
             if (_mustTruncate && _cutter.TryTruncate(out var gone))
             {
                 _mustTruncate = false;
+                _hasFreed = true;
                 _metrics.SeriesRemoved.Add(gone);
             }
             if (!cut)
@@ -178,6 +184,19 @@ public sealed partial class MetricStore
             WriteCheckpoint();
         CompactBlocks();
         ApplyRetention();
+        GiveMemoryBack();
+    }
+
+    /// <summary>
+    /// Collects once after much was freed. The heap is quiet then for hours (a head is cut every two), so the collector would
+    /// keep the memory of the cut until the system runs short of it, and the process would look three times as large as it is.
+    /// </summary>
+    private void GiveMemoryBack()
+    {
+        if (!_hasFreed || GC.GetTotalMemory(forceFullCollection: false) < MuchBytes || _clock.GetUtcNow() - _collected < CollectEvery)
+            return;
+        (_hasFreed, _collected) = (false, _clock.GetUtcNow());
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     private void Merge(List<Block> blocks)

@@ -73,8 +73,8 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
     public CommitResult Commit(SampleBatch batch) => _committer.Commit(batch);
 
     /// <summary>
-    /// Opens a view of the blocks as they are now and of the head; each selection sees the head at the moment of the selection,
-    /// every batch whole or not at all.
+    /// Opens a view of the blocks and the head as they are now: whatever is committed while it is open, it does not see. Only
+    /// what is deleted is gone at once, and a view that is open for millions of samples sees the newest of them.
     /// </summary>
     public IMetricReader OpenReader() => new StoreReader(_head, _blocks);
 
@@ -114,6 +114,7 @@ public sealed partial class MetricStore : IMetricSource, ISampleSink, ISampleLog
         loader.Finish();
         ReplayedSamples = loader.Samples;
         _metrics.Unknown.Add(loader.Unknown);
+        _metrics.SeriesCreated.Add(_head.Table.Count);
         return new(LogFolder, next, _options.SegmentBytes, _files);
     }
 

@@ -66,9 +66,19 @@ internal static class SampleMerge
     /// <summary>Adds what was not deleted.</summary>
     public static void CopyKept(SampleBuffer from, TimeRanges deleted, SampleBuffer into)
     {
+        var isBehindGap = false;
         for (var i = 0; i < from.Count; i++)
-            if (!deleted.Contains(from.Times[i]))
-                AddOne(from, i, into);
+        {
+            if (deleted.Contains(from.Times[i]))
+            {
+                isBehindGap = true;
+                continue;
+            }
+            AddOne(from, i, into);
+            if (isBehindGap)
+                ForgetHint(into);
+            isBehindGap = false;
+        }
     }
 
     private static int FirstAfter(ReadOnlySpan<long> times, long time)

@@ -7,6 +7,7 @@ internal sealed class StoreReader : IMetricReader
     private readonly List<Block> _blocks;
     private readonly long _generation;
     private readonly long _minValid;
+    private readonly ReaderMoment _moment;
     private bool _isClosed;
 
     public StoreReader(Head head, BlockSet blocks)
@@ -16,6 +17,7 @@ internal sealed class StoreReader : IMetricReader
         head.State.EnterReadLock();
         _generation = head.PinLocked();
         _minValid = head.MinValid;
+        _moment = new(head.Later.Open());
         _blocks = blocks.Take();
         head.State.ExitReadLock();
     }
@@ -26,7 +28,7 @@ internal sealed class StoreReader : IMetricReader
         foreach (var block in _blocks)
             if (block.Overlaps(from, to) && block.Select(from, to, matchers, cancellation) is { Count: > 0 } found)
                 parts.Add((block.MinTime, block.MaxTime - 1, found));
-        var inHead = _head.Select(_minValid, from, to, matchers, cancellation);
+        var inHead = _head.Select(_moment, _minValid, from, to, matchers, cancellation);
         if (inHead.Count > 0)
             parts.Add((inHead.Min(s => s.MinTime), long.MaxValue, inHead));
         return parts.Count switch { 0 => [], 1 => parts[0].Series, _ => JoinedSeries.Join(parts) };
@@ -43,6 +45,7 @@ internal sealed class StoreReader : IMetricReader
         if (_isClosed)
             return;
         _isClosed = true;
+        _head.Later.Close(_moment.Place);
         _head.Unpin(_generation);
         foreach (var block in _blocks)
             block.Release();

@@ -61,25 +61,10 @@ internal sealed class ScriptRun(QueryEngine engine, CancellationToken cancellati
         }
     }
 
-    /// <summary>
-    /// A histogram as it comes back from a store, which knows of each but the first whether the counter began anew. Where the
-    /// layout changes, nothing is known.
-    /// </summary>
+    /// <summary>A histogram as it comes back from a store.</summary>
     private static FloatHistogram AsStored(FloatHistogram histogram, FloatHistogram? before)
     {
-        var hint = histogram.ResetHint switch
-        {
-            CounterResetHint.Gauge or CounterResetHint.CounterReset => histogram.ResetHint,
-            _ when before is null or { ResetHint: CounterResetHint.Gauge } => CounterResetHint.Unknown,
-            _ when histogram.Count < before.Count => CounterResetHint.CounterReset,
-            _ when histogram.Schema != before.Schema || histogram.ZeroThreshold != before.ZeroThreshold => CounterResetHint.Unknown,
-            _ => WithHint(histogram, CounterResetHint.Unknown).DetectReset(before) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset,
-        };
-        return WithHint(histogram, hint);
-    }
-
-    private static FloatHistogram WithHint(FloatHistogram histogram, CounterResetHint hint)
-    {
+        var hint = histogram.HintAfter(before);
         if (histogram.ResetHint == hint)
             return histogram;
         var copy = histogram.Copy();

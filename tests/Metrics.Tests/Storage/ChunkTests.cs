@@ -86,7 +86,7 @@ public sealed class ChunkTests
         var second = new FloatHistogram { Count = 3, Sum = 1, PositiveSpans = [new(0, 1)], PositiveBuckets = [3] };
         var chunk = new HistogramChunk(0, first, CounterResetHint.Unknown);
         Assert.False(chunk.TryAppend(1, second));
-        Assert.True(chunk.BeganAnew(second));
+        Assert.Equal(CounterResetHint.CounterReset, second.HintAfter(first));
     }
 
     [Fact]

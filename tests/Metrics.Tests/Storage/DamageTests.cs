@@ -97,6 +97,35 @@ public sealed class DamageTests
 
     [Theory]
     [MemberData(nameof(Seeds))]
+    public void Torn_chunks_and_damaged_tombstones_cost_no_more_than_their_block(int seed)
+    {
+        using var fixture = BlockTests.Filled(hours: 9, out _);
+        fixture.Store.CutHead();
+        fixture.Store.Delete([new(MatchKind.Equal, "__name__", "m2")], Start, Start + 9 * 3_600_000);
+        var before = BlockTests.All(fixture);
+        var folder = Directory.GetDirectories(fixture.BlockFolder).Order(StringComparer.Ordinal).ElementAt(seed % 3);
+        var meta = BlockMeta.Parse(File.ReadAllBytes(Path.Combine(folder, BlockMeta.FileName)));
+        fixture.Reopen(() =>
+        {
+            var random = new Random(seed);
+            if (seed % 2 == 0)
+                Tear(Path.Combine(folder, Block.ChunksName), random);
+            else if (seed % 4 == 1)
+                Tear(Path.Combine(folder, Block.TombstonesName), random);
+            else
+                Flip(Path.Combine(folder, Block.TombstonesName), random, 0, new FileInfo(Path.Combine(folder, Block.TombstonesName)).Length);
+        });
+        var expected = before.ToDictionary(b => b.Key, b => b.Value.Where(s => s.Time < meta.MinTime || s.Time >= meta.MaxTime).ToList());
+        var after = BlockTests.All(fixture);
+        // A series of which nothing is left anywhere else is not found at all.
+        foreach (var (labels, samples) in expected)
+            Assert.Equal(samples, after.GetValueOrDefault(labels) ?? []);
+        Assert.Contains(fixture.Signals.All, s => s.Kind == "metrics-block-damaged" && s.Subject == Path.GetFileName(folder));
+        Assert.True(Directory.Exists(folder + ".bad"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
     public void A_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(int seed)
     {
         using var fixture = BlockTests.Filled(hours: 2, out _);

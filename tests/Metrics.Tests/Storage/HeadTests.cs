@@ -54,7 +54,9 @@ public sealed class HeadTests
         Assert.Equal(1, fixture.Add(two, Start, 1).NewSeries);
         var limited = fixture.Add(three, Start, 1);
         Assert.Equal((1, three), (limited.RefusedFor(SampleRefusal.SeriesLimit), limited.FirstRefused!.Value.Series));
-        Assert.Equal(1, fixture.Add(one, Start + 1, new FloatHistogram { PositiveBuckets = [1] }).RefusedFor(SampleRefusal.InvalidHistogram));
+        var invalid = fixture.Add(one, Start + 1, new FloatHistogram { PositiveBuckets = [1] });
+        Assert.Equal(1, invalid.RefusedFor(SampleRefusal.InvalidHistogram));
+        Assert.Equal("positive side: spans need 0 buckets, have 1 buckets: histogram spans specify different number of buckets than provided", invalid.HistogramProblem);
         Assert.Contains("prometheus_tsdb_out_of_order_samples_total 1\n", fixture.Metrics.WriteText(), StringComparison.Ordinal);
     }
 

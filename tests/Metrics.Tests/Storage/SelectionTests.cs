@@ -40,6 +40,31 @@ public sealed class SelectionTests
     }
 
     [Fact]
+    public void A_series_is_selected_only_when_it_may_have_samples_in_the_range()
+    {
+        using var fixture = new StoreFixture(o => o with { OutOfOrderWindow = TimeSpan.FromHours(1) });
+        fixture.Add(Named("early"), Start, 1);
+        for (var i = 0; i < 300; i++)
+            fixture.Add(Named("long"), Start + i * 1000, i * 0.1);
+        fixture.Add(Named("later"), Start + 200_000, 1);
+        fixture.Add(Named("histogram"), Start + 250_000, new FloatHistogram { Count = 1, ZeroCount = 1 });
+        fixture.Add(Named("back"), Start + 250_000, 1);
+        fixture.Add(Named("back"), Start + 50_000, 1);
+        Assert.Equal(["back", "early", "long"], Found(0, 100_000));
+        Assert.Equal(["long"], Found(51_000, 100_000));
+        Assert.Equal(["back", "long"], Found(50_000, 199_999));
+        Assert.Equal(["later", "long"], Found(200_000, 249_999));
+        Assert.Equal(["back", "histogram", "long"], Found(250_000, 400_000));
+        Assert.Empty(Found(300_000, 400_000));
+
+        List<string> Found(long from, long to)
+        {
+            using var reader = fixture.Store.OpenReader();
+            return [.. reader.Select(Start + from, Start + to, []).Select(s => s.Labels.Get("__name__"))];
+        }
+    }
+
+    [Fact]
     public void The_status_names_what_there_is_most_of()
     {
         using var fixture = new StoreFixture();

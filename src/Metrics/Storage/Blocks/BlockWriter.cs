@@ -126,8 +126,8 @@ internal sealed class BlockWriter : IDisposable
             if (chunk is not null && chunk.TryAppend(samples.Times[i], histogram))
                 continue;
             WriteChunk(chunk);
-            chunk = new(samples.Times[i], histogram, chunk is not null && histogram.ResetHint == CounterResetHint.Unknown && chunk.HasLayoutOf(histogram) && chunk.BeganAnew(histogram)
-                ? CounterResetHint.CounterReset : histogram.ResetHint);
+            // What is known of the first one, it brought from where the sample before it was.
+            chunk = new(samples.Times[i], histogram, i == at ? histogram.ResetHint : histogram.HintAfter(samples.Histograms[i - 1]));
         }
         WriteChunk(chunk);
     }

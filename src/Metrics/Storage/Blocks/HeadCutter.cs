@@ -106,7 +106,7 @@ internal sealed class HeadCutter(Head head, BlockSet blocks, Committer committer
         head.State.EnterReadLock();
         var pin = head.PinLocked();
         head.State.ExitReadLock();
-        return (head.Select(head.MinValid, from, to, [], CancellationToken.None), pin);
+        return (head.Select(null, head.MinValid, from, to, [], CancellationToken.None), pin);
     }
 
     private Block? Write(List<HeadSeriesView> views, long from, long to, long headCut, Action<HeadSeriesView, long, long, SampleBuffer> read)

@@ -45,29 +45,31 @@ internal sealed class HistogramChunk
     /// <summary>Adds a histogram; false when it needs a chunk of its own.</summary>
     public bool TryAppend(long time, FloatHistogram histogram)
     {
-        if (Count == MaxCount || _whole != HistogramBytes.HasWholeCounts(histogram) || !HistogramLayout.Same(_layout, histogram)
+        if (Count == MaxCount || _last[0] == StaleMarker.Bits && !StaleMarker.Is(histogram.Sum) || _whole != HistogramBytes.HasWholeCounts(histogram) || !HistogramLayout.Same(_layout, histogram)
             || (histogram.ResetHint == CounterResetHint.Gauge) != (_hint == CounterResetHint.Gauge)
             || histogram.ResetHint == CounterResetHint.CounterReset || (_hint != CounterResetHint.Gauge && BeganAnew(histogram)))
             return false;
+        Append(time, histogram);
+        return true;
+    }
+
+    private void Append(long time, FloatHistogram histogram)
+    {
         var delta = time - LastTime;
         Put(LogNumbers.ZigZag(delta - _delta));
         Put(histogram);
         (_delta, LastTime) = (delta, time);
         Count++;
-        return true;
     }
 
     /// <summary>Whether a count is lower than in the last histogram, which no counter does.</summary>
-    public bool BeganAnew(FloatHistogram next)
+    private bool BeganAnew(FloatHistogram next)
     {
         for (var i = 1; i < _last.Length; i++)
             if (NumberAt(next, i) < (_whole ? _last[i] : BitConverter.Int64BitsToDouble(_last[i])))
                 return true;
         return false;
     }
-
-    /// <summary>Whether the next histogram could go on with this chunk's buckets.</summary>
-    public bool HasLayoutOf(FloatHistogram histogram) => HistogramLayout.Same(_layout, histogram);
 
     /// <summary>Writes it for a file, as a reader took it.</summary>
     public void WriteTo(ByteWriter into, HistogramChunkView view)
@@ -90,8 +92,8 @@ internal sealed class HistogramChunk
             var histogram = read.Histograms[i]!;
             if (chunk is null)
                 chunk = new(read.Times[i], histogram, histogram.ResetHint);
-            else if (!chunk.TryAppend(read.Times[i], histogram))
-                throw new InvalidDataException("a chunk of histograms holds what does not belong together");
+            else
+                chunk.Append(read.Times[i], histogram);
         }
         return chunk ?? throw new InvalidDataException("a chunk of histograms is empty");
     }

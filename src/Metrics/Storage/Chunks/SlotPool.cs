@@ -25,28 +25,32 @@ internal sealed class SlotPool
     // Behind the last slot, because a reader takes eight bytes at once.
     private const int Slack = 8;
 
-    private byte[][] _slabs = [];
+    private const int SlabBytes = (SlotBytes << SlabShift) + Slack;
+
+    // Empty slabs that stay for what comes next, so that taking and giving back does not alternate: at least so many, and an eighth.
+    private const int KeptSlabs = 8;
+
+    private byte[]?[] _slabs = [];
+    private int _slabCount;
     private int[] _free = new int[1024];
     private int _freeCount;
+    private int _away;
     private int _next = 1;
 
     /// <summary>Slots that hold a chunk.</summary>
-    public int Used => _next - 1 - _freeCount;
+    public int Used => _next - 1 - _freeCount - _away;
 
     /// <summary>Bytes of memory taken from the system.</summary>
-    public long Bytes => (long)_slabs.Length * ((SlotBytes << SlabShift) + Slack);
+    public long Bytes => (long)_slabCount * SlabBytes;
 
     /// <summary>Takes a slot and writes its header.</summary>
     public int Take(int before, long time, long value)
     {
+        if (_freeCount == 0 && _away > 0)
+            Restore();
         var slot = _freeCount > 0 ? _free[--_freeCount] : _next++;
         if (slot >> SlabShift >= _slabs.Length)
-        {
-            var slabs = new byte[_slabs.Length + 1][];
-            _slabs.CopyTo(slabs, 0);
-            slabs[^1] = GC.AllocateUninitializedArray<byte>((SlotBytes << SlabShift) + Slack, pinned: true);
-            Volatile.Write(ref _slabs, slabs);
-        }
+            SetSlab(_slabs.Length, NewSlab());
         var bytes = Of(slot);
         BinaryPrimitives.WriteInt32LittleEndian(bytes, before);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[8..], time);
@@ -73,6 +77,33 @@ internal sealed class SlotPool
         _free[_freeCount++] = slot;
     }
 
+    /// <summary>
+    /// Gives the memory of slabs back in which no slot is taken, but for a few. Slots of the slabs that are fullest are taken
+    /// first from then on, so that others become empty.
+    /// </summary>
+    public void Trim()
+    {
+        var free = new int[_slabs.Length];
+        foreach (var slot in _free.AsSpan(0, _freeCount))
+            free[slot >> SlabShift]++;
+        var empty = Enumerable.Range(0, _slabs.Length).Where(slab => _slabs[slab] is not null && free[slab] == SlotsOf(slab)).ToList();
+        foreach (var slab in empty.Skip(Math.Max(KeptSlabs, (_slabCount - empty.Count) / 8)))
+        {
+            _away += free[slab];
+            free[slab] = -1;
+            SetSlab(slab, null);
+        }
+        var kept = 0;
+        foreach (var slot in _free.AsSpan(0, _freeCount))
+            if (free[slot >> SlabShift] >= 0)
+                _free[kept++] = slot;
+        _freeCount = kept;
+        var ranks = new int[kept];
+        for (var i = 0; i < kept; i++)
+            ranks[i] = -free[_free[i] >> SlabShift];
+        ranks.AsSpan().Sort(_free.AsSpan(0, kept));
+    }
+
     public int Before(int slot) => BinaryPrimitives.ReadInt32LittleEndian(Of(slot));
 
     public int Count(int slot) => BinaryPrimitives.ReadUInt16LittleEndian(Of(slot)[4..]);
@@ -91,6 +122,30 @@ internal sealed class SlotPool
     {
         var bytes = _slabs[slot >> SlabShift].AsSpan((slot & SlabMask) * SlotBytes, SlotBytes + Slack);
         XorChunk.Decode(bytes[HeaderBytes..], count, FirstTime(slot), FirstValue(slot), times, values);
+    }
+
+    private static byte[] NewSlab() => GC.AllocateUninitializedArray<byte>(SlabBytes, pinned: true);
+
+    /// <summary>The slots of a slab that were ever taken; there is no slot zero.</summary>
+    private int SlotsOf(int slab) => Math.Min(_next, (slab + 1) << SlabShift) - Math.Max(1, slab << SlabShift);
+
+    private void Restore()
+    {
+        var slab = Array.IndexOf(_slabs, null);
+        SetSlab(slab, NewSlab());
+        var first = Math.Max(1, slab << SlabShift);
+        for (var slot = first + SlotsOf(slab) - 1; slot >= first; slot--, _away--)
+            Give(slot);
+    }
+
+    /// <summary>Readers keep the list that they have.</summary>
+    private void SetSlab(int slab, byte[]? bytes)
+    {
+        var slabs = new byte[]?[Math.Max(_slabs.Length, slab + 1)];
+        _slabs.CopyTo(slabs, 0);
+        slabs[slab] = bytes;
+        _slabCount += bytes is null ? -1 : 1;
+        Volatile.Write(ref _slabs, slabs);
     }
 
     private Span<byte> Of(int slot) => Volatile.Read(ref _slabs)[slot >> SlabShift].AsSpan((slot & SlabMask) * SlotBytes, SlotBytes);

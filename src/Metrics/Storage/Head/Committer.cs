@@ -13,6 +13,7 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
     private Accepted[] _accepted = new Accepted[1024];
     private int _count;
     private Refusals _refusals;
+    private string? _problem;
     private long _minValid, _oldestLate, _newest;
 
     /// <summary>Held by whoever changes what the head and the log hold.</summary>
@@ -45,7 +46,9 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
             if (_count > 0)
                 Apply();
             metrics.Appended(_count);
-            return new(taken, _begun.Count, _refusals.Counts, _refusals.First, null);
+            if (_begun.Count > 0)
+                metrics.SeriesCreated.Add(_begun.Count);
+            return new(taken, _begun.Count, _refusals.Counts, _refusals.First, null) { HistogramProblem = _problem };
         }
     }
 
@@ -53,7 +56,7 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
     {
         _count = 0;
         _begun.Clear();
-        _refusals = default;
+        (_refusals, _problem) = (default, null);
         var range = (long)options.BlockRange.TotalMilliseconds;
         var isEmpty = head.MaxTime == long.MinValue;
         _minValid = Math.Max(head.AppendFloor, Math.Max(head.MinValid, isEmpty ? long.MinValue : head.MaxTime - range / 2));
@@ -67,8 +70,11 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
         var value = BitConverter.DoubleToInt64Bits(entry.Value);
         if (time > _newest)
             return SampleRefusal.TooNew;
-        if (histogram is not null && !HistogramJudge.IsSound(histogram))
+        if (histogram?.Validate() is { } problem)
+        {
+            _problem ??= problem;
             return SampleRefusal.InvalidHistogram;
+        }
         var series = handle.Id != 0 ? handle : InHead(handle);
         var late = false;
         if (time < _minValid || (series is not null && time <= LastTimeOf(series)))
@@ -151,13 +157,22 @@ internal sealed class Committer(Head head, WriteLog log, StoreOptions options, T
         {
             foreach (var series in _begun)
                 head.Postings.Add(series);
+            var isRead = head.Later.BeginLocked(_count);
             foreach (ref readonly var sample in _accepted.AsSpan(0, _count))
+            {
                 if (sample.Late)
-                    head.AppendLateLocked(sample.Series, sample.Time, sample.Value, sample.Histogram);
-                else if (sample.Histogram is { } histogram)
+                {
+                    if (head.AppendLateLocked(sample.Series, sample.Time, sample.Value, sample.Histogram) && isRead)
+                        head.Later.NoteLateLocked(sample.Series, sample.Time);
+                    continue;
+                }
+                if (isRead)
+                    head.Later.NoteLocked(sample.Series);
+                if (sample.Histogram is { } histogram)
                     head.AppendLocked(sample.Series, sample.Time, histogram);
                 else
                     head.AppendLocked(sample.Series, sample.Time, sample.Value);
+            }
         }
         finally
         {
@@ -195,26 +210,5 @@ internal struct Refusals
         Counts ??= new int[(int)SampleRefusal.SeriesLimit + 1];
         Counts[(int)why]++;
         First ??= (why, series, time);
-    }
-}
-
-/// <summary>Whether a histogram holds together, as far as the store depends on it.</summary>
-internal static class HistogramJudge
-{
-    public static bool IsSound(FloatHistogram h) =>
-        (h.HasCustomBuckets || h.Schema is >= -4 and <= 8)
-        && SpanLength(h.PositiveSpans) == h.PositiveBuckets.Length && SpanLength(h.NegativeSpans) == h.NegativeBuckets.Length
-        && !(h.ZeroCount < 0) && !(h.Count < 0) && h.PositiveBuckets.All(b => !(b < 0)) && h.NegativeBuckets.All(b => !(b < 0));
-
-    private static long SpanLength(HistogramSpan[] spans)
-    {
-        long length = 0;
-        for (var i = 0; i < spans.Length; i++)
-        {
-            if (i > 0 && spans[i].Offset < 0)
-                return -1;
-            length += spans[i].Length;
-        }
-        return length;
     }
 }

@@ -20,6 +20,12 @@ internal sealed class Head : IDisposable
 
     public HeadPostings Postings { get; }
 
+    /// <summary>The order of the series.</summary>
+    public SeriesRanks Ranks => Postings.Ranks;
+
+    /// <summary>What came while readers were open.</summary>
+    public LaterSamples Later { get; } = new();
+
     /// <summary>What was deleted of series that are here.</summary>
     public Dictionary<int, TimeRanges> Deleted { get; } = [];
 
@@ -66,11 +72,7 @@ internal sealed class Head : IDisposable
         if (last is null || !last.TryAppend(time, histogram))
         {
             CloseChunk(series);
-            var hint = histogram.ResetHint == CounterResetHint.Gauge ? CounterResetHint.Gauge
-                : histogram.ResetHint == CounterResetHint.CounterReset ? CounterResetHint.CounterReset
-                : last is null || !last.HasLayoutOf(histogram) ? CounterResetHint.Unknown
-                : last.BeganAnew(histogram) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset;
-            more.Histograms.Add(new(time, histogram, hint));
+            more.Histograms.Add(new(time, histogram, histogram.HintAfter(more.LastHistogram)));
             HistogramChunks++;
         }
         more.LastHistogram = histogram;
@@ -181,6 +183,7 @@ internal sealed class Head : IDisposable
                 Deleted.Remove(id);
         if (gone > 0)
             Postings.Rebuild();
+        Slots.Trim();
         return gone;
     }
 
@@ -225,7 +228,7 @@ internal sealed class Head : IDisposable
     }
 
     /// <summary>The newest float; where a histogram came after it, not later than that.</summary>
-    private long LastFloatTime(HeadSeries series) => series.More?.LastHistogram is null ? series.LastTime
+    public long LastFloatTime(HeadSeries series) => series.More?.LastHistogram is null ? series.LastTime
         : series.More.Histograms.FirstOrDefault(c => c.FirstTime > Slots.FirstTime(series.Slot))?.FirstTime ?? series.LastTime;
 
     private void Leave(int slot)

@@ -15,6 +15,9 @@ internal sealed class HeadPostings : SeriesIndex
 
     public HeadPostings(SeriesTable series) => _series = series;
 
+    /// <summary>The order of the series that are in here.</summary>
+    public SeriesRanks Ranks { get; } = new();
+
     /// <summary>How many pairs of name and value there are.</summary>
     public int PairCount { get; private set; }
 
@@ -22,6 +25,12 @@ internal sealed class HeadPostings : SeriesIndex
 
     /// <summary>Adds a series that is newer than all there are.</summary>
     public void Add(HeadSeries series)
+    {
+        Ranks.Add(series);
+        Index(series);
+    }
+
+    private void Index(HeadSeries series)
     {
         _all.Add(series.Id);
         foreach (var label in series.Labels)
@@ -45,8 +54,9 @@ internal sealed class HeadPostings : SeriesIndex
         _names.Clear();
         _nameIndex.Clear();
         (_all, PairCount) = (default, 0);
+        Ranks.DropGone();
         foreach (var series in _series.All())
-            Add(series);
+            Index(series);
     }
 
     public override int FindName(ReadOnlySpan<byte> name) => _nameIndex.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out var at) ? at : -1;

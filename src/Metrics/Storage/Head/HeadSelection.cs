@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Groundcrew.Metrics;
@@ -5,29 +6,58 @@ namespace Groundcrew.Metrics;
 /// <summary>What readers ask of the head; each answer is of one moment.</summary>
 internal static class HeadSelection
 {
+    // Fewer are sorted by their labels, without the ranks of all.
+    private const int FewSeries = 2_000;
+
     /// <summary>
     /// The series that fulfil all conditions and may have samples in a range, in the order of their labels.
     /// <paramref name="minValid"/> is <see cref="Head.MinValid"/> when the reader opened: what is older it has from blocks.
+    /// <paramref name="moment"/> is when that was; null takes all there is.
     /// </summary>
-    public static List<HeadSeriesView> Select(this Head head, long minValid, long from, long to, IReadOnlyList<LabelMatcher> matchers, CancellationToken cancellation)
+    public static List<HeadSeriesView> Select(this Head head, ReaderMoment? moment, long minValid, long from, long to, IReadOnlyList<LabelMatcher> matchers, CancellationToken cancellation)
     {
         var views = new List<HeadSeriesView>();
+        int[]? ranks = null;
         head.State.EnterReadLock();
         try
         {
+            moment?.Refresh(head);
+            var found = new List<HeadSeries>();
             foreach (var id in head.Postings.Select(matchers, cancellation))
             {
                 var series = head.Table.Of(id)!;
-                if ((series.LastTime >= Math.Max(from, minValid) && minValid <= to) || series.More is { LateCount: > 0 })
-                    views.Add(new(head, series, minValid, from, to));
+                if (!head.MayHold(series, moment?.LastOf(series) ?? series.LastTime, Math.Max(from, minValid), to) && series.More?.HasLate(from, to) != true)
+                    continue;
+                views.Add(new(head, series, moment, minValid, from, to));
+                found.Add(series);
             }
+            if (views.Count > FewSeries)
+                ranks = head.Ranks.Of(found);
         }
         finally
         {
             head.State.ExitReadLock();
         }
-        views.Sort(static (a, b) => LabelOrder.Compare(a.Labels, b.Labels));
+        if (ranks is null)
+            views.Sort(static (a, b) => LabelOrder.Compare(a.Labels, b.Labels));
+        else
+            MemoryExtensions.Sort(ranks.AsSpan(), CollectionsMarshal.AsSpan(views));
         return views;
+    }
+
+    /// <summary>Whether a series may have samples in order in a range: a chunk begins before its end, and the newest sample is not before it.</summary>
+    private static bool MayHold(this Head head, HeadSeries series, long last, long from, long to)
+    {
+        if (from > to || last < from || last == HeadSeries.Never)
+            return false;
+        if (series.More is { } more)
+            foreach (var chunk in more.Histograms)
+                if (chunk.FirstTime <= to && chunk.LastTime >= from)
+                    return true;
+        for (var slot = series.Slot; slot != 0; slot = head.Slots.Before(slot))
+            if (head.Slots.FirstTime(slot) <= to)
+                return true;
+        return false;
     }
 
     /// <summary>Adds the names of labels, or the values of one name, of the series that fulfil all conditions.</summary>

@@ -22,6 +22,9 @@ internal sealed class HeadSeries(Labels labels) : SeriesHandle
     /// <summary>Where its last sample is in the batch that is being committed.</summary>
     public int Scratch;
 
+    /// <summary>Its place in the order of labels; belongs to <see cref="SeriesRanks"/>.</summary>
+    public int Rank;
+
     /// <summary>The series in the head with the same labels, when this handle came too late to become it.</summary>
     public HeadSeries? StandIn;
 

@@ -28,6 +28,9 @@ internal sealed class HeadSeriesMore
         return at >= 0;
     }
 
+    /// <summary>Whether a sample out of order lies in a range.</summary>
+    public bool HasLate(long from, long to) => FirstAt(from) is var first && first < LateCount && _times[first] <= to;
+
     /// <summary>Keeps a sample in its place; one at the same time stays as it is.</summary>
     public bool AddLate(long time, long value, FloatHistogram? histogram)
     {
@@ -93,8 +96,9 @@ internal sealed record LateSamples(long[] Times, long[] Values, FloatHistogram?[
 {
     public void AddTo(SampleBuffer into, int index)
     {
+        // What it was sent with tells of the one sent before, which lies elsewhere.
         if (Histograms?[index] is { } histogram)
-            into.Add(Times[index], histogram);
+            into.Add(Times[index], histogram.ResetHint is CounterResetHint.Gauge or CounterResetHint.Unknown ? histogram : HistogramLayout.WithHint(histogram, CounterResetHint.Unknown));
         else
             into.Add(Times[index], BitConverter.Int64BitsToDouble(Values[index]));
     }

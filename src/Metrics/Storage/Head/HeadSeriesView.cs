@@ -8,19 +8,24 @@ internal sealed class HeadSeriesView : StoredSeries
     private readonly int _slot;
     private readonly int _openCount;
     private readonly long _minValid;
+    private readonly long _last;
     private readonly HistogramChunkView[]? _histograms;
     private readonly LateSamples? _late;
     private readonly TimeRanges? _deleted;
 
     /// <summary>Taken under the head's lock.</summary>
-    public HeadSeriesView(Head head, HeadSeries series, long minValid, long from, long to)
+    public HeadSeriesView(Head head, HeadSeries series, ReaderMoment? moment, long minValid, long from, long to)
     {
-        var slot = series.LastTime >= minValid ? series.Slot : 0;
+        // A slot without floats from there on may be given to another series while this one is read.
+        var slot = series.Slot != 0 && head.LastFloatTime(series) >= minValid ? series.Slot : 0;
         (_slots, _labels, _slot, _openCount, _minValid) = (head.Slots, series.Labels, slot, series.Open.Count, minValid);
+        _last = moment?.LastOf(series) ?? series.LastTime;
         head.Deleted.TryGetValue(series.Id, out _deleted);
         if (series.More is not { } more)
             return;
         _late = more.CopyLate(from, to);
+        if (moment is not null)
+            _late = moment.Seen(series, _late);
         if (more.Histograms.Count > 0)
             _histograms = [.. more.Histograms.Select(c => c.View)];
     }
@@ -66,7 +71,7 @@ internal sealed class HeadSeriesView : StoredSeries
     /// <summary>The samples in order alone, without what was deleted being left out.</summary>
     public void ReadOrdered(long from, long to, SampleBuffer into)
     {
-        from = Math.Max(from, _minValid);
+        (from, to) = (Math.Max(from, _minValid), Math.Min(to, _last));
         if (from > to)
             return;
         Span<int> some = stackalloc int[64];
