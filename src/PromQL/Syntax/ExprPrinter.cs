@@ -141,7 +141,7 @@ public static class ExprPrinter
         return offset == 0 && expression is null ? text : $"{text} offset {Length(offset, expression)}";
     }
 
-    private static string Suffix(Subquery s) => 
+    private static string Suffix(Subquery s) =>
         $"[{Length(s.Range, s.RangeExpression)}:{(s.Step == 0 ? "" : Length(s.Step, s.StepExpression))}]{Pinned(s.At, s.Offset, s.OffsetExpression)}";
 
     private static string Head(Aggregate a) => Keywords.Of(a.Op) + (a.Without ? $" without ({List(a.Grouping)}) " : a.Grouping.Count > 0 ? $" by ({List(a.Grouping)}) " : "");
