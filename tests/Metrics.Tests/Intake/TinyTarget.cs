@@ -104,7 +104,7 @@ internal sealed class TinyTarget : IAsyncDisposable
             }
             var read = await stream.ReadAsync(buffer, _stop.Token);
             if (read == 0)
-                return whole;
+                throw new EndOfStreamException("The client went in the middle of its request.");
             text.Append(Encoding.Latin1.GetString(buffer, 0, read));
         }
     }
