@@ -51,23 +51,29 @@ internal static class HttpTransport
     private static SslClientAuthenticationOptions Tls(TlsSettings tls)
     {
         var options = new SslClientAuthenticationOptions { EnabledSslProtocols = Protocols(tls) };
-        if (tls.ServerName is { } name)
-            options.TargetHost = name;
         if (tls.CertFile is { } certificate && tls.KeyFile is { } key)
             options.LocalCertificateSelectionCallback = (_, _, _, _, _) => X509Certificate2.CreateFromPemFile(certificate, key);
 #pragma warning disable CA5359 // The settings ask for it by name, as those of Prometheus do.
         if (tls.InsecureSkipVerify)
             options.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
-        else if (tls.CaFile is not null || tls.Ca is not null)
+        else if (tls.CaFile is not null || tls.Ca is not null || tls.ServerName is not null)
             options.RemoteCertificateValidationCallback = (_, shown, chain, errors) => IsTrusted(tls, shown, chain, errors);
         return options;
     }
 
     private static bool IsTrusted(TlsSettings tls, X509Certificate? shown, X509Chain? chain, SslPolicyErrors errors)
     {
-        if (shown is not X509Certificate2 certificate || (errors | SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.RemoteCertificateChainErrors)
+        if (shown is not X509Certificate2 certificate)
             return false;
+        // The handler asks for the name of the address and overwrites any other: whether the certificate is of the name that
+        // the settings demand is judged here.
+        if (tls.ServerName is { } name)
+            errors = certificate.MatchesHostname(name) ? errors & ~SslPolicyErrors.RemoteCertificateNameMismatch : SslPolicyErrors.RemoteCertificateNameMismatch;
+        if ((errors | SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.RemoteCertificateChainErrors)
+            return false;
+        if (tls.CaFile is null && tls.Ca is null)
+            return errors == SslPolicyErrors.None;
         var roots = new X509Certificate2Collection();
         try
         {

@@ -48,6 +48,28 @@ public sealed class RemoteWriteSenderTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Version_2_is_sent_when_it_is_asked_for_and_its_partial_answers_are_counted()
+    {
+        _other.Answer = (stream, request, stop) =>
+        {
+            var body = Encoding.Latin1.GetBytes(request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+            _ = _receiver.Receive(body, "application/x-protobuf;proto=io.prometheus.write.v2.Request", "snappy");
+            return stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 400 Bad Request\r\nX-Prometheus-Remote-Write-Samples-Written: 1\r\nX-Prometheus-Remote-Write-Histograms-Written: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), stop).AsTask();
+        };
+        await using var sender = Sender("protobuf_message: io.prometheus.write.v2.Request, send_native_histograms: true", Labels.Empty);
+        sender.Start();
+        _log.Commit(Float("x", 1, 5), Float("y", 1, 6), new(Labels.Of(("__name__", "h"), ("x", "é")), 1, 0, RemoteWriteReceiverTests.Histogram()));
+
+        await Eventually.TrueAsync(() => Metric("prometheus_remote_storage_samples_failed_total") == 1, "the refused sample");
+        Assert.Equal(["h{x=\"é\"}", "x", "y"], _sink.All());
+        Assert.Equal([5], _sink.ValuesOf("x"));
+        Assert.True(RemoteWriteReceiverTests.Histogram().ContentEquals(_sink.Of("h{x=\"é\"}")[0].Histogram!));
+        Assert.Contains("X-Prometheus-Remote-Write-Version: 2.0.0", _other.Requests[0], StringComparison.Ordinal);
+        Assert.Contains("proto=io.prometheus.write.v2.Request", _other.Requests[0], StringComparison.Ordinal);
+        Assert.Equal((1, 1), (Metric("prometheus_remote_storage_samples_total"), Metric("prometheus_remote_storage_histograms_total")));
+    }
+
+    [Fact]
     public async Task Samples_of_a_series_arrive_in_order_over_several_shards()
     {
         await using var sender = Sender("queue_config: {min_shards: 4, max_samples_per_send: 7, capacity: 20, batch_send_deadline: 10ms}");
