@@ -33,26 +33,22 @@ public sealed partial class FloatHistogram
     }
 
     /// <summary>
-    /// What a store says of this histogram when it is read back, whatever it came with: gauges and stated resets stay;
-    /// otherwise it is compared with the sample before it. Nothing is known without one, after a gauge or a stale marker, and
-    /// where schema or zero threshold changed.
+    /// What a store says of this histogram when it is read back, whatever it came with: gauges stay gauges, and where the
+    /// counter surely ran on, that is said. Anything else is unknown, resets too, since whoever reads may not see the sample
+    /// that came before: it compares. (Prometheus 3 says the same of the first histogram of each chunk.)
     /// </summary>
     /// <param name="before">The histogram before it in its series; null when there is none, or a float.</param>
     public CounterResetHint HintAfter(FloatHistogram? before)
     {
-        if (ResetHint is CounterResetHint.Gauge or CounterResetHint.CounterReset)
+        if (ResetHint == CounterResetHint.Gauge)
             return ResetHint;
-        if (before is null or { ResetHint: CounterResetHint.Gauge })
+        if (before is null or { ResetHint: CounterResetHint.Gauge } || ResetHint == CounterResetHint.CounterReset)
             return CounterResetHint.Unknown;
         if (StaleMarker.Is(Sum))
             return CounterResetHint.NotCounterReset;
-        if (StaleMarker.Is(before.Sum))
+        if (StaleMarker.Is(before.Sum) || Schema != before.Schema || ZeroThreshold != before.ZeroThreshold || IsAfterReset(before))
             return CounterResetHint.Unknown;
-        if (Count < before.Count)
-            return CounterResetHint.CounterReset;
-        if (Schema != before.Schema || ZeroThreshold != before.ZeroThreshold)
-            return CounterResetHint.Unknown;
-        return IsAfterReset(before) ? CounterResetHint.CounterReset : CounterResetHint.NotCounterReset;
+        return CounterResetHint.NotCounterReset;
     }
 
     /// <summary>Whether a bucket outside the zero bucket has less than it had before, when that comes in a higher schema.</summary>

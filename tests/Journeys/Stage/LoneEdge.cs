@@ -100,10 +100,13 @@ public sealed class LoneEdge : IAsyncDisposable
         }
     }
 
-    /// <summary>The value of the first series whose line starts so; 0 when there is none.</summary>
+    /// <summary>How many descriptors it has.</summary>
+    public int OpenFiles => Directory.GetFiles($"/proc/{Pid}/fd").Length;
+
+    /// <summary>The value of the first series whose line starts so; 0 when there is none. Its status door has to answer.</summary>
     public async Task<double> MetricAsync(string start)
     {
-        var line = (await StatusAsync("metrics") ?? "").Split('\n').FirstOrDefault(l => l.StartsWith(start, StringComparison.Ordinal));
+        var line = (await StatusAsync("metrics") ?? throw new InvalidOperationException($"The status door does not answer; {OpenFiles} descriptors are open: {Said}")).Split('\n').FirstOrDefault(l => l.StartsWith(start, StringComparison.Ordinal));
         return line is null ? 0 : double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
     }
 

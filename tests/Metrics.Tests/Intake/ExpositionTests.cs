@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Metrics.Tests.Intake;
@@ -39,10 +40,11 @@ public sealed class ExpositionTests
         }
         for (var i = 0; i < 100; i++)
             Round();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++)
-            Round();
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1000);
+        Assert.InRange(Allocated.AtLeast(() =>
+        {
+            for (var i = 0; i < 1000; i++)
+                Round();
+        }), 0, 1000);
     }
 
     [Theory]

@@ -80,13 +80,13 @@ public sealed class ChunkTests
     }
 
     [Fact]
-    public void A_counter_that_begins_anew_gets_its_hint()
+    public void A_counter_that_begins_anew_begins_a_chunk_that_says_nothing_of_the_one_before()
     {
         var first = new FloatHistogram { Count = 5, Sum = 1, PositiveSpans = [new(0, 1)], PositiveBuckets = [5] };
         var second = new FloatHistogram { Count = 3, Sum = 1, PositiveSpans = [new(0, 1)], PositiveBuckets = [3] };
         var chunk = new HistogramChunk(0, first, CounterResetHint.Unknown);
         Assert.False(chunk.TryAppend(1, second));
-        Assert.Equal(CounterResetHint.CounterReset, second.HintAfter(first));
+        Assert.Equal(CounterResetHint.Unknown, second.HintAfter(first));
     }
 
     [Fact]

@@ -31,7 +31,8 @@ public sealed class HintTests
             }
             count = random.Next(25) == 0 ? 1 : count + random.Next(5);
             schema = random.Next(40) == 0 ? random.Next(3) : schema;
-            var hint = random.Next(50) == 0 ? (CounterResetHint)random.Next(4) : CounterResetHint.Unknown;
+            // A reset that is stated where nothing fell is not kept for ever: chunks are written anew.
+            var hint = random.Next(50) == 0 && (CounterResetHint)random.Next(4) is var stated && (stated != CounterResetHint.CounterReset || before?.Count > count) ? stated : CounterResetHint.Unknown;
             var sum = random.Next(40) == 0 ? StaleMarker.Value : i;
             var length = random.Next(20) == 0 ? 2 : 1;
             var histogram = new FloatHistogram
@@ -43,7 +44,7 @@ public sealed class HintTests
             expected.Add(histogram.HintAfter(before));
             before = histogram;
         }
-        Assert.Equal(4, expected.Distinct().Count());
+        Assert.Equal([CounterResetHint.Unknown, CounterResetHint.NotCounterReset, CounterResetHint.Gauge], expected.Distinct().Order());
         Check();
         fixture.Store.WriteCheckpoint();
         fixture.Reopen();
