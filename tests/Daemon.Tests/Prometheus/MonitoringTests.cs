@@ -66,12 +66,14 @@ public sealed class MonitoringTests : IAsyncLifetime
         Assert.Contains(Monitoring.Scraper.Targets, t => t.ScrapePool == "shop");
         Assert.Contains(Host.Log.Records, r => r.Text.Contains("prometheus-config-refused", StringComparison.Ordinal) && r.Text.Contains("nonsense", StringComparison.Ordinal));
         Assert.False((await Host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Json.GetProperty("data").GetProperty("reloadConfigSuccess").GetBoolean());
+        Assert.Equal("Configuration reload has failed.", Assert.Single((await Host.GetAsync("/prometheus/api/v1/notifications")).Json.GetProperty("data").EnumerateArray()).GetProperty("text").GetString());
         (await Host.PostAsync("/prometheus/-/reload", null)).IsProblem(400, ProblemCodes.BadInput);
         Write("scrape_configs:\n- job_name: crew-agent\n");
         (await Host.PostAsync("/prometheus/-/reload", null)).IsProblem(400, ProblemCodes.BadInput);
         Write("scrape_configs: []\n");
         (await Host.PostAsync("/prometheus/-/reload", null)).Ok(200);
         Assert.DoesNotContain(Monitoring.Scraper.Targets, t => t.ScrapePool == "shop");
+        Assert.Equal(0, (await Host.GetAsync("/prometheus/api/v1/notifications")).Json.GetProperty("data").GetArrayLength());
         Assert.True((await Host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Json.GetProperty("data").GetProperty("reloadConfigSuccess").GetBoolean());
     }
 

@@ -65,6 +65,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData(400, "bad_data", "series?match[]={a=\"\"}", "invalid parameter \"match[]\": ")]
     [InlineData(400, "bad_data", "labels?start=x", "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp")]
     [InlineData(400, "bad_data", "metadata?limit=x", "limit must be a number")]
+    [InlineData(400, "bad_data", "parse_query?query=up{", "invalid parameter \"query\": ")]
     [InlineData(400, "bad_data", "format_query?query=up{", "invalid parameter \"query\": ")]
     [InlineData(422, "execution", "query?query=label_replace(up,\"a\",\"b\",\"c\",\"(\")", "invalid regular expression in label_replace(): (")]
     [InlineData(422, "execution", "query?query=up%2Bon(nothing)up", "found duplicate series for the match group")]
@@ -73,6 +74,14 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
         var answer = (await _host.GetAsync($"{Api}/{path}")).Ok(status);
         Assert.Equal(("application/json", "error", type), (answer.ContentType, answer.Json.GetProperty("status").GetString(), answer.Json.GetProperty("errorType").GetString()));
         Assert.StartsWith(error, answer.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_deepest_query_is_given_as_its_tree()
+    {
+        var query = string.Concat(Enumerable.Repeat("abs(", 499)) + "up" + new string(')', 499);
+        Assert.Contains("vectorSelector", (await FormAsync("parse_query", "query=" + query)).Ok(200).Text, StringComparison.Ordinal);
+        Assert.Contains("nested too deeply", (await FormAsync("parse_query", "query=" + new string('(', 2000))).Ok(400).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -103,6 +112,9 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData("label/__name__/values?match[]={org=\"other\"}", """["up"]""")]
     [InlineData("label/U__no_2e_dots/values", "[]")]
     [InlineData("format_query?query=sum(up)by(job)", "\"sum by (job) (up)\"")]
+    [InlineData("parse_query?query=-up", """{"expr":{"anchored":false,"matchers":[{"name":"__name__","type":"=","value":"up"}],"name":"up","offset":0,"offsetExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":null,"type":"vectorSelector"},"op":"-","type":"unaryExpr"}""")]
+    [InlineData("notifications", "[]")]
+    [InlineData("alertmanagers", """{"activeAlertmanagers":[],"droppedAlertmanagers":[]}""")]
     [InlineData("query_exemplars?query=up&start=0&end=1", "[]")]
     [InlineData("rules", """{"groups":[]}""")]
     [InlineData("alerts", """{"alerts":[]}""")]
@@ -143,7 +155,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
         }
         foreach (var path in (string[])["series?match[]=up", "label/org/values", "label/job/values", "labels", "status/tsdb"])
             Assert.False((await _host.GetAsync($"{Api}/{path}", own)).Ok(200).Text is var text && (text.Contains("other", StringComparison.Ordinal) || text.Contains("web\"", StringComparison.Ordinal)), path);
-        foreach (var path in (string[])["status/config", "status/flags", "status/runtimeinfo"])
+        foreach (var path in (string[])["status/config", "status/flags", "status/runtimeinfo", "notifications"])
             (await _host.GetAsync($"{Api}/{path}", own)).IsProblem(403, ProblemCodes.Forbidden);
     }
 

@@ -3,7 +3,7 @@ using Groundcrew.PromQL;
 
 namespace Groundcrew.Daemon.Doors;
 
-/// <summary>Queries through Prometheus' API: <c>query</c>, <c>query_range</c>, <c>query_exemplars</c>, <c>format_query</c>.</summary>
+/// <summary>Queries through Prometheus' API: <c>query</c>, <c>query_range</c>, <c>query_exemplars</c>, <c>format_query</c>, <c>parse_query</c>.</summary>
 internal static class PrometheusQueryDoor
 {
     private const long MostSteps = 11_000;
@@ -48,6 +48,12 @@ internal static class PrometheusQueryDoor
     {
         var expression = ParsedOf(request.Parameters);
         return Task.FromResult(PrometheusAnswer.Of(writer => writer.WriteStringValue(ExprPrinter.Pretty(expression))));
+    }
+
+    public static Task<PrometheusAnswer> ParseAsync(PrometheusRequest request)
+    {
+        var expression = ParsedOf(request.Parameters);
+        return Task.FromResult(PrometheusAnswer.Of(writer => ExprJson.Write(writer, expression)));
     }
 
     private static Expr ParsedOf(PrometheusParameters parameters)
