@@ -52,11 +52,13 @@ internal sealed class Monitoring : IAsyncDisposable
         Store = MetricStore.Open(Options, clock, metrics, signals);
         Queries = new Queries(new EngineOptions(), metrics, clock);
         _transport = new HttpMessageInvoker(new TargetTransport(settings, nodes, link));
+        Exemplars = new ExemplarStore(metrics);
         Scraper = new Scraper(Store, new ScraperSettings
         {
+            Exemplars = Exemplars,
             Transport = job => PlatformJobs.All.Contains(job) ? _transport : null, PublicHost = settings.Hostname, UserAgent = $"Groundcrew/{ProgramVersion.Text}",
         }, metrics, clock);
-        Receiver = new RemoteWriteReceiver(Store, metrics);
+        Receiver = new RemoteWriteReceiver(Store, metrics, exemplars: Exemplars);
     }
 
     /// <summary>How the store was opened.</summary>
@@ -66,6 +68,9 @@ internal sealed class Monitoring : IAsyncDisposable
     public long Corruptions => (long)_corruptions.Value;
 
     public MetricStore Store { get; }
+
+    /// <summary>The newest exemplars.</summary>
+    public ExemplarStore Exemplars { get; }
 
     public Queries Queries { get; }
 
@@ -135,6 +140,7 @@ internal sealed class Monitoring : IAsyncDisposable
                 "prometheus-config-refused", _file.Path, $"The file is not taken, the configuration before it holds on: {string.Join("; ", judged.Problems)}", SignalUrgency.Warning, _clock.GetUtcNow()));
             return judged.Problems;
         }
+        Exemplars.Capacity = config.MaxExemplars ?? ExemplarStore.DefaultCapacity;
         _state = new ConfigState(config, _file.Text, _clock.GetUtcNow(), []);
         _loadedAt.Set(_state.LoadedAt.ToUnixTimeMilliseconds() / 1000d);
         Apply();

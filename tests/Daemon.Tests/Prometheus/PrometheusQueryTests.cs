@@ -77,6 +77,24 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Exemplars_of_the_series_in_a_query_are_given()
+    {
+        var exemplars = _host.Get<Wiring.Monitoring>().Exemplars;
+        foreach (var (org, trace) in ((string, string)[])[("acme", "1"), ("other", "2")])
+            Assert.True(exemplars.Add(Labels.Of(("__name__", "x_bucket"), ("org", org)), Labels.Of(("trace_id", trace)).Packed, 0.25, Samples.Now));
+        const string query = "query=histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) + up&start=$A&end=$T";
+        var (first, second) = (InTime("""{"seriesLabels":{"__name__":"x_bucket","org":"acme"},"exemplars":[{"labels":{"trace_id":"1"},"value":"0.25","timestamp":$T}]}"""), "\"trace_id\":\"2\"");
+
+        var all = (await FormAsync("query_exemplars", query)).Ok(200).Text;
+        var own = (await _host.GetAsync($"{Api}/query_exemplars?{Encoded(query)}", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200).Text;
+
+        Assert.StartsWith($$"""{"status":"success","data":[{{first}},""", all, StringComparison.Ordinal);
+        Assert.Contains(second, all, StringComparison.Ordinal);
+        Assert.Equal($$"""{"status":"success","data":[{{first}}]}""", own);
+        Assert.Equal("""{"status":"success","data":[]}""", (await _host.GetAsync($"{Api}/query_exemplars?{Encoded("query=x_bucket&start=$B&end=$A")}")).Ok(200).Text);
+    }
+
+    [Fact]
     public async Task The_deepest_query_is_given_as_its_tree()
     {
         var query = string.Concat(Enumerable.Repeat("abs(", 499)) + "up" + new string(')', 499);
