@@ -6,6 +6,7 @@ using Groundcrew.Daemon.Doors;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Journal.Tests;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
