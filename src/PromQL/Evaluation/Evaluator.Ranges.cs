@@ -88,7 +88,8 @@ internal sealed partial class Evaluator
     private void Slide(Sliding sliding, Frame frame, RangeBoundary boundary, in Samples samples, Labels labels, bool dropName)
     {
         var series = new StepSeries(labels, sliding.Sink.Column()) { DropName = dropName };
-        var any = boundary == RangeBoundary.None ? SlideSamples(sliding, frame, samples, series) : SlideExtended(sliding, frame, boundary, samples, series);
+        var any = boundary != RangeBoundary.None ? SlideExtended(sliding, frame, boundary, samples, series)
+            : samples.Histograms.IsEmpty ? SlideFloats(sliding, frame, samples, series) : SlideMixed(sliding, frame, samples, series);
         if (!any)
             return;
         context.Hold(StepColumns.Weight(series));
@@ -97,7 +98,49 @@ internal sealed partial class Evaluator
         sliding.Sink.Take(series);
     }
 
-    private bool SlideSamples(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
+    // A loop of its own beside SlideMixed: with the branches for histograms in it, floats take half as long again.
+    private bool SlideFloats(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
+    {
+        var times = samples.Times;
+        var (any, first, after) = (false, 0, 0);
+        Span<double> scalars = stackalloc double[sliding.Scalars.Length];
+        for (var step = 0; step < to.Values.Length; step++)
+        {
+            if (step % 256 == 255)
+                context.ThrowIfStopped();
+            var end = frame.FirstEnd + (step * frame.Interval);
+            var start = end - frame.Range;
+            while (after < times.Length && times[after] <= end)
+                after++;
+            while (first < after && times[first] <= start)
+                first++;
+            if (first == after)
+            {
+                to.Values[step] = Absent.Value;
+                continue;
+            }
+            if (after - first > context.Room)
+                throw QueryContext.TooMany();
+            context.Read(after - first);
+            for (var i = 0; i < scalars.Length; i++)
+                scalars[i] = sliding.Scalars[i][step];
+            var window = new Window
+            {
+                Times = times[first..after],
+                Values = samples.Values[first..after],
+                Start = start,
+                End = end,
+                StepTime = sliding.Steps.TimeOf(step),
+                Labels = to.Labels,
+            };
+            var cell = default(Cell);
+            sliding.Function.Evaluate(window, scalars, ref cell, sliding.Site);
+            any |= Put(cell, step, to);
+        }
+        return any;
+    }
+
+    private bool SlideMixed(Sliding sliding, Frame frame, in Samples samples, StepSeries to)
     {
         var times = samples.Times;
         var (any, first, after, weight) = (false, 0, 0, 0L);
@@ -126,7 +169,7 @@ internal sealed partial class Evaluator
             {
                 Times = times[first..after],
                 Values = samples.Values[first..after],
-                Histograms = samples.Histograms.IsEmpty ? [] : samples.Histograms[first..after],
+                Histograms = samples.Histograms[first..after],
                 Start = start,
                 End = end,
                 StepTime = sliding.Steps.TimeOf(step),
@@ -139,8 +182,7 @@ internal sealed partial class Evaluator
         return any;
     }
 
-    private static long WeightAt(in Samples samples, int index) =>
-        !samples.Histograms.IsEmpty && samples.Histograms[index] is { } histogram ? StepColumns.Weight(histogram) : 1;
+    private static long WeightAt(in Samples samples, int index) => samples.Histograms[index] is { } histogram ? StepColumns.Weight(histogram) : 1;
 
     private static bool Put(in Cell cell, int step, StepSeries to)
     {
