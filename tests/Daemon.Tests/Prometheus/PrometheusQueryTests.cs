@@ -11,14 +11,16 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
 {
     private const string Api = "/prometheus/api/v1";
     private ControlHost _host = null!;
+    private Samples _samples = null!;
 
     public async ValueTask InitializeAsync()
     {
         _host = await ControlHost.StartAsync(trustLoopback: true);
-        _host.Add(Labels.Of(("__name__", "up"), ("job", "api"), ("org", "acme")), 1, 1, 0, 1);
-        _host.Add(Labels.Of(("__name__", "up"), ("job", "web"), ("org", "other")), 0, 0, 0, double.PositiveInfinity);
-        _host.Add(Labels.Of(("__name__", "http_requests_total"), ("service", "web-acme"), ("status", "200"), ("org", "acme")), 0, 15, 30, 45);
-        _host.Add(Labels.Of(("__name__", "small"), ("org", "acme")), 1e-9);
+        _samples = new(_host);
+        _samples.Add(Labels.Of(("__name__", "up"), ("job", "api"), ("org", "acme")), 1, 1, 0, 1);
+        _samples.Add(Labels.Of(("__name__", "up"), ("job", "web"), ("org", "other")), 0, 0, 0, double.PositiveInfinity);
+        _samples.Add(Labels.Of(("__name__", "http_requests_total"), ("service", "web-acme"), ("status", "200"), ("org", "acme")), 0, 15, 30, 45);
+        _samples.Add(Labels.Of(("__name__", "small"), ("org", "acme")), 1e-9);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
@@ -105,17 +107,17 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [Fact]
     public async Task A_limit_cuts_and_says_so()
     {
-        var cut = (await _host.GetAsync($"{Api}/query?query=up&limit=1&time={Samples.Seconds}")).Ok(200).Json;
+        var cut = (await _host.GetAsync($"{Api}/query?query=up&limit=1&time={_samples.Seconds}")).Ok(200).Json;
         Assert.Equal((1, "results truncated due to limit"), (cut.GetProperty("data").GetProperty("result").GetArrayLength(), cut.GetProperty("warnings")[0].GetString()));
         var series = (await _host.GetAsync($"{Api}/series?match[]=up&limit=1")).Ok(200).Json;
         Assert.Equal((1, "results truncated due to limit"), (series.GetProperty("data").GetArrayLength(), series.GetProperty("warnings")[0].GetString()));
-        Assert.False((await _host.GetAsync($"{Api}/query?query=up&limit=2&time={Samples.Seconds}")).Json.TryGetProperty("warnings", out _));
+        Assert.False((await _host.GetAsync($"{Api}/query?query=up&limit=2&time={_samples.Seconds}")).Json.TryGetProperty("warnings", out _));
     }
 
     [Fact]
     public async Task Remarks_on_a_query_stand_beside_the_answer()
     {
-        var answer = (await _host.GetAsync($"{Api}/query?query=rate(up[5m])&time={Samples.Seconds}")).Ok(200).Json;
+        var answer = (await _host.GetAsync($"{Api}/query?query=rate(up[5m])&time={_samples.Seconds}")).Ok(200).Json;
         Assert.Equal(
             "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:6)", Assert.Single(answer.GetProperty("infos").EnumerateArray()).GetString());
         Assert.True((await _host.GetAsync($"{Api}/query?query=1&stats=all")).Json.GetProperty("data").GetProperty("stats").GetProperty("timings").GetProperty("execTotalTime").GetDouble() >= 0);
@@ -167,7 +169,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
         var own = await _host.TokenAsync(Role.Viewer, "acme");
         foreach (var query in (string[])["up", "{__name__=~\".+\"}", "up{org=\"other\"} or up", "count({org=~\".+\"}) or up"])
         {
-            var seen = (await _host.GetAsync($"{Api}/query?{Encoded($"query={query}&time={Samples.Seconds}")}", own)).Ok(200).Text;
+            var seen = (await _host.GetAsync($"{Api}/query?{Encoded($"query={query}&time={_samples.Seconds}")}", own)).Ok(200).Text;
             Assert.DoesNotContain("other", seen, StringComparison.Ordinal);
             Assert.Contains("\"acme\"", seen, StringComparison.Ordinal);
         }
@@ -181,7 +183,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     public async Task The_newest_samples_are_federated()
     {
         var answer = (await _host.GetAsync("/prometheus/federate?match[]=up", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200);
-        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {Samples.Now}\n"), (answer.ContentType, answer.Text));
+        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {_samples.Now}\n"), (answer.ContentType, answer.Text));
         (await _host.GetAsync("/prometheus/federate?match[]=up{")).Ok(400);
         Assert.Equal("", (await _host.GetAsync("/prometheus/federate")).Ok(200).Text);
     }
@@ -191,8 +193,8 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     {
         (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", await _host.TokenAsync(Role.Deployer), (string?)null)).IsProblem(403, ProblemCodes.Forbidden);
         (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", _host.Admin, (string?)null)).Ok(204);
-        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
-        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={_samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={_samples.Seconds}")).Text, StringComparison.Ordinal);
         (await _host.SendAsync("PUT", $"{Api}/admin/tsdb/clean_tombstones", _host.Admin, (string?)null)).Ok(204);
         Assert.Equal(["metrics.clean", "metrics.delete"], (await _host.GetAsync("/api/v1/audit")).As<AuditView[]>().Select(a => a.Action).Where(a => a.StartsWith("metrics.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
@@ -212,8 +214,8 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     {
         foreach (var server in (string[])[$"{_host.Address}prometheus", $"http://x:{_host.Admin}@{_host.Address.Authority}/prometheus"])
         {
-            Assert.Equal($"up{{job=\"api\", org=\"acme\"}} => 1 @[{Samples.Seconds}]\n", await PromtoolAsync("query", "instant", $"--time={Samples.Seconds}", server, "up{job=\"api\"}"));
-            Assert.Contains($"\n1 @[{Samples.Seconds}]", await PromtoolAsync("query", "range", $"--start={Samples.Seconds - 15}", $"--end={Samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
+            Assert.Equal($"up{{job=\"api\", org=\"acme\"}} => 1 @[{_samples.Seconds}]\n", await PromtoolAsync("query", "instant", $"--time={_samples.Seconds}", server, "up{job=\"api\"}"));
+            Assert.Contains($"\n1 @[{_samples.Seconds}]", await PromtoolAsync("query", "range", $"--start={_samples.Seconds - 15}", $"--end={_samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
             Assert.Equal("{__name__=\"small\", org=\"acme\"}\n", await PromtoolAsync("query", "series", "--match=small", server));
             Assert.Equal("api\nweb\n", await PromtoolAsync("query", "labels", server, "job"));
         }
@@ -231,9 +233,9 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     private Task<Answer> FormAsync(string call, string query) => _host.SendAsync(
         "POST", $"{Api}/{call}", _host.Admin, new FormUrlEncodedContent(InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => KeyValuePair.Create(p[0], p[1]))));
 
-    private static string Encoded(string query) => string.Join('&', InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => $"{p[0]}={Uri.EscapeDataString(p[1])}"));
+    private string Encoded(string query) => string.Join('&', InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => $"{p[0]}={Uri.EscapeDataString(p[1])}"));
 
     /// <summary>$T is the time of the newest samples, $A and $B of those before.</summary>
-    private static string InTime(string text) => text.Replace("$T", $"{Samples.Seconds}", StringComparison.Ordinal)
-        .Replace("$A", $"{Samples.Seconds - 15}", StringComparison.Ordinal).Replace("$B", $"{Samples.Seconds - 30}", StringComparison.Ordinal);
+    private string InTime(string text) => text.Replace("$T", $"{_samples.Seconds}", StringComparison.Ordinal)
+        .Replace("$A", $"{_samples.Seconds - 15}", StringComparison.Ordinal).Replace("$B", $"{_samples.Seconds - 30}", StringComparison.Ordinal);
 }
