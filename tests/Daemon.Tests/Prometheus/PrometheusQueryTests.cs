@@ -83,7 +83,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     {
         var exemplars = _host.Get<Wiring.Monitoring>().Exemplars;
         foreach (var (org, trace) in ((string, string)[])[("acme", "1"), ("other", "2")])
-            Assert.True(exemplars.Add(Labels.Of(("__name__", "x_bucket"), ("org", org)), Labels.Of(("trace_id", trace)).Packed, 0.25, Samples.Now));
+            Assert.True(exemplars.Add(Labels.Of(("__name__", "x_bucket"), ("org", org)), Labels.Of(("trace_id", trace)).Packed, 0.25, _samples.Now));
         const string query = "query=histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) + up&start=$A&end=$T";
         var (first, second) = (InTime("""{"seriesLabels":{"__name__":"x_bucket","org":"acme"},"exemplars":[{"labels":{"trace_id":"1"},"value":"0.25","timestamp":$T}]}"""), "\"trace_id\":\"2\"");
 
