@@ -65,11 +65,16 @@ internal sealed class WalReceiver : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        if (await Task.WhenAny(_running, Task.Delay(EndLimit, _clock)) != _running)
-            await _giveUp.CancelAsync();
+        await Task.WhenAny(_running, Task.Delay(EndLimit, _clock));
+        await AbandonAsync();
+    }
+
+    /// <summary>Ends at once, as a crash would: what was received and is not stored stays with the server, by the slot.</summary>
+    public async Task AbandonAsync()
+    {
+        await _giveUp.CancelAsync();
+        await _stop.CancelAsync();
         await _running;
-        _stop.Dispose();
-        _giveUp.Dispose();
     }
 
     private async Task RunAsync()

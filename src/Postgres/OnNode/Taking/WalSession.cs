@@ -161,6 +161,7 @@ internal sealed class WalSession(
         var every = TimeSpan.FromTicks(Math.Clamp((options.FlushEvery / 5).Ticks, TimeSpan.FromMilliseconds(50).Ticks, TimeSpan.FromSeconds(2).Ticks));
         while (true)
         {
+            metrics.Show(state, clock.GetUtcNow());
             if (_stream is { End: null } stream)
             {
                 var told = _told.Next;
@@ -171,7 +172,6 @@ internal sealed class WalSession(
                 if (told.IsCompleted && state.Server.Time is { } time)
                     await MarkAsync(time, cancellation);
             }
-            metrics.Show(state, clock.GetUtcNow());
             await Task.Delay(every, clock, cancellation);
         }
     }
