@@ -36,7 +36,7 @@ internal sealed partial class ServerLook(Func<string, CancellationToken, Task<Np
 
     /// <summary>
     /// How a statement would be run, and how it went (<c>EXPLAIN ANALYZE</c>: ZM-97, LO-60, AZ-102). It is run in a read-only
-    /// transaction with the time limit; one that changes something is refused by the server.
+    /// transaction with the time limit, and nothing of it stays. It may read all that the connection's role may.
     /// </summary>
     /// <exception cref="IOException">The server does not answer, or refused it; the message is the server's.</exception>
     public async Task<IReadOnlyList<string>> ExplainAsync(string database, string statement, CancellationToken cancellation) =>
@@ -54,10 +54,13 @@ internal sealed partial class ServerLook(Func<string, CancellationToken, Task<Np
                 $"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {(long)limit.TotalMilliseconds}; SET LOCAL lock_timeout = {(long)limit.TotalMilliseconds}",
                 connection, transaction))
                 await begin.ExecuteNonQueryAsync(cancellation);
-            await using var command = new NpgsqlCommand(sql, connection, transaction);
+            // A batch takes one statement for each command: nothing behind a semicolon leaves the transaction.
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            var command = new NpgsqlBatchCommand(sql);
             command.Parameters.AddRange(parameters);
+            batch.BatchCommands.Add(command);
             var rows = new List<T>();
-            await using (var reader = await command.ExecuteReaderAsync(cancellation))
+            await using (var reader = await batch.ExecuteReaderAsync(cancellation))
                 while (await reader.ReadAsync(cancellation))
                     rows.Add(row(reader));
             await transaction.RollbackAsync(cancellation);
@@ -67,11 +70,24 @@ internal sealed partial class ServerLook(Func<string, CancellationToken, Task<Np
         {
             throw new IOException($"The server refused a look at database '{database}': {e.MessageText} ({e.SqlState}).", e);
         }
+        catch (NotSupportedException e)
+        {
+            throw new IOException("One statement at a time is looked at.", e);
+        }
         catch (NpgsqlException e)
         {
             throw new IOException($"The server does not answer for database '{database}': {e.Message}", e);
         }
     }
+
+    /// <summary>
+    /// The tables that somebody has locked, or waits to lock, against everybody: asking PostgreSQL for the size of one would wait, so its
+    /// size of the last statistics has to do.
+    /// </summary>
+    internal const string Locked = """
+        locked AS MATERIALIZED (SELECT coalesce(i.indrelid, l.relation) AS oid FROM pg_locks l LEFT JOIN pg_index i ON i.indexrelid = l.relation
+          WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+        """;
 
     private static DateTimeOffset? Time(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
 
