@@ -23,6 +23,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
     private readonly Stream _stream;
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
+    private Dictionary<string, string> _parameters = [];
 
     private ReplicationConnection(Stream stream, ReplicationTarget target)
     {
@@ -34,7 +35,10 @@ internal sealed class ReplicationConnection : IAsyncDisposable
     public ReplicationTarget Target { get; }
 
     /// <summary>What the server told about itself in the login.</summary>
-    public IReadOnlyDictionary<string, string> Parameters { get; private set; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Parameters => _parameters;
+
+    /// <summary>Whether the server is a standby, by what it told last; it tells when it is promoted.</summary>
+    public bool IsStandby => _parameters.GetValueOrDefault("in_hot_standby") == "on";
 
     /// <summary>The server's major version; 0 when it did not tell.</summary>
     public int MajorVersion { get; private set; }
@@ -54,7 +58,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         try
         {
             connection = new(await WireDial.OpenAsync(target, either.Token), target);
-            connection.Parameters = await WireLogin.RunAsync(connection._reader, connection._writer, target, either.Token);
+            connection._parameters = await WireLogin.RunAsync(connection._reader, connection._writer, target, either.Token);
             connection.MajorVersion = Major(connection.Parameters.GetValueOrDefault("server_version", ""));
             return connection;
         }
@@ -159,7 +163,9 @@ internal sealed class ReplicationConnection : IAsyncDisposable
             var message = await _reader.ReadAsync(cancellation);
             if (message.Type is (byte)'E')
                 throw await RefusalAsync(WireBody.Error(message.Body.Span), cancellation);
-            if (message.Type is not ((byte)'N' or (byte)'S'))
+            if (message.Type == (byte)'S')
+                WireLogin.Parameter(message, _parameters);
+            else if (message.Type != (byte)'N')
                 return message;
         }
     }
