@@ -50,7 +50,7 @@ internal sealed class ArchiveState
     }
 
     /// <summary>A timeline, or a place after a gap, begins.</summary>
-    public void Begin(uint timeline, Lsn received, Lsn stored) => Set(() => (_timeline, _received, _stored) = (timeline, received, stored));
+    public void Begin(uint timeline, Lsn received, Lsn stored) => Set(() => (_timeline, _received, _stored) = (timeline, received > stored ? received : stored, stored));
 
     /// <summary>The server told its clock and the end of its log.</summary>
     public void Told(Lsn end, DateTimeOffset? time) => Set(() => (_serverEnd, _serverTime) = (end > _serverEnd ? end : _serverEnd, time ?? _serverTime));

@@ -34,6 +34,9 @@ internal sealed class WalSegment(uint timeline, Lsn start) : IDisposable
     /// <summary>How many of its bytes the storage has. Only of whoever stores it.</summary>
     public int Stored { get; set; }
 
+    /// <summary>Whether it is being stored as a whole, or was. Only of whoever stores it.</summary>
+    public bool IsDone { get; set; }
+
     /// <summary>Its parts in the storage, which go when the whole is there. Only of whoever stores it.</summary>
     public List<string> Parts { get; } = [];
 
@@ -52,7 +55,8 @@ internal sealed class WalSegment(uint timeline, Lsn start) : IDisposable
         if (Expected is { } expected && _filled < expected.Length)
         {
             var same = Math.Min(taken, expected.Length - _filled);
-            if (bytes[..same].CommonPrefixLength(expected.AsSpan(_filled, same)) is var equal && equal < same)
+            var equal = bytes[..same].CommonPrefixLength(expected.AsSpan(_filled, same));
+            if (equal < same)
                 throw new DivergedException(timeline, End + equal);
         }
         for (var at = _filled; bytes.Length > 0;)
@@ -60,7 +64,8 @@ internal sealed class WalSegment(uint timeline, Lsn start) : IDisposable
             var chunk = _chunks[at / ChunkBytes] ??= ArrayPool<byte>.Shared.Rent(ChunkBytes);
             var part = Math.Min(bytes.Length, ChunkBytes - at % ChunkBytes);
             bytes[..part].CopyTo(chunk.AsSpan(at % ChunkBytes));
-            (at, bytes) = (at + part, bytes[part..]);
+            at += part;
+            bytes = bytes[part..];
         }
         Volatile.Write(ref _filled, _filled + taken);
         return taken;

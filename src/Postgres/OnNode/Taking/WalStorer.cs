@@ -1,3 +1,5 @@
+using Groundcrew.Bedrock;
+
 namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>
@@ -47,6 +49,10 @@ internal sealed class WalStorer(WalReceiverOptions options, WalPieces archive, W
         await _completing;
         return last;
     }
+
+    /// <summary>Where the next stream goes on, when this one ended with a segment.</summary>
+    public WalPlace Place(WalSegment last) =>
+        new(last.Stored == Lsn.SegmentBytes ? new(last.Timeline, last.End) : last.Again(), [.. _moments], _caughtUpAt);
 
     /// <summary>Stores of a segment what is due; false when nothing is.</summary>
     private async Task<bool> StoreAsync(WalSegment segment, bool isEnded, CancellationToken cancellation)
@@ -127,8 +133,7 @@ internal sealed class WalStorer(WalReceiverOptions options, WalPieces archive, W
     {
         var (timeline, _, stored) = state.Places;
         var place = segment is null ? stored : segment.Start + segment.Stored;
-        if (clock.GetUtcNow() - _momentAt < _partEvery && !options.IsSynchronous || buffer.CaughtUpAt(place) is not { } time
-            || time - _caughtUpAt < _partEvery * 0.5)
+        if (clock.GetUtcNow() - _momentAt < _partEvery || buffer.CaughtUpAt(place) is not { } time || time <= _caughtUpAt)
             return;
         var key = await PersistAsync(c => archive.StoreMomentAsync(segment?.Timeline ?? timeline, place, time, c), cancellation);
         metrics.Moments.Add();
@@ -181,7 +186,7 @@ internal sealed class WalStorer(WalReceiverOptions options, WalPieces archive, W
         var due = _unstoredSince is { } since ? since + _partEvery : now + _partEvery;
         var wait = due - now;
         if (wait > TimeSpan.Zero)
-            await Bedrock.Nudge.WaitAsync(changed, wait, clock, cancellation);
+            await Nudge.WaitAsync(changed, wait, clock, cancellation);
     }
 
     private static DateTimeOffset? Latest(WalSegment segment, DateTimeOffset? time) => time is null || segment.CaughtUpAt > time ? segment.CaughtUpAt : time;

@@ -15,14 +15,15 @@ internal sealed record SystemIdentity(string SystemId, uint Timeline, Lsn End);
 internal sealed record SlotState(Lsn? Restart, uint? Timeline);
 
 /// <summary>
-/// A connection that speaks PostgreSQL's streaming replication protocol, physical replication, version 15. For one user at a
-/// time; a stream that it gives has to end before the next command. Disposing closes it, at whatever place it is.
+/// A connection that speaks PostgreSQL's streaming replication protocol, physical replication, version 15. Commands that answer
+/// in rows may be given by several at once; a stream has to end before the next command. Disposing closes it, at whatever place it is.
 /// </summary>
 internal sealed class ReplicationConnection : IAsyncDisposable
 {
     private readonly Stream _stream;
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
+    private readonly SemaphoreSlim _one = new(1, 1);
     private Dictionary<string, string> _parameters = [];
 
     private ReplicationConnection(Stream stream, ReplicationTarget target)
@@ -151,6 +152,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         await _stream.DisposeAsync();
         _reader.Dispose();
         _writer.Dispose();
+        _one.Dispose();
     }
 
     internal async Task QueryAsync(string command, CancellationToken cancellation) => await _writer.SendTextAsync((byte)'Q', command, cancellation);
@@ -203,13 +205,21 @@ internal sealed class ReplicationConnection : IAsyncDisposable
 
     private async Task<List<string?[]>> RowsAsync(string command, CancellationToken cancellation)
     {
-        await QueryAsync(command, cancellation);
-        var rows = await RowsOfNextAsync(cancellation);
-        while ((await NextAsync(cancellation)).Type != (byte)'Z')
+        await _one.WaitAsync(cancellation);
+        try
         {
-            // Replication commands end with a second completion in some versions.
+            await QueryAsync(command, cancellation);
+            var rows = await RowsOfNextAsync(cancellation);
+            while ((await NextAsync(cancellation)).Type != (byte)'Z')
+            {
+                // Replication commands end with a second completion in some versions.
+            }
+            return rows;
         }
-        return rows;
+        finally
+        {
+            _one.Release();
+        }
     }
 
     private async Task<string?[]> SingleRowAsync(string command, int columns, CancellationToken cancellation) =>
@@ -232,7 +242,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         return error;
     }
 
-    private static string?[] Row(ReadOnlySpan<byte> message)
+    internal static string?[] Row(ReadOnlySpan<byte> message)
     {
         var body = new WireBody(message);
         var row = new string?[Math.Max((short)0, body.Int16())];

@@ -93,7 +93,7 @@ internal static class WireLogin
         }
     }
 
-    private static (int Kind, string Text, List<string> Names) Question(WireMessage message)
+    internal static (int Kind, string Text, List<string> Names) Question(WireMessage message)
     {
         var body = new WireBody(message.Body.Span);
         var kind = body.Int32();
