@@ -81,18 +81,9 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var unpacking = new BaseUnpacker(request.Pieces, user).UnpackAsync(plan.Base, request.Server.Options.DataFolder, request.SpacesFolder, progress.Add, both.Token);
         var fetching = WalFolder.FetchAsync(request.Pieces, plan, highest, request.WalFolder, user, progress.Add, both.Token);
-        var first = await Task.WhenAny(unpacking, fetching);
-        if (first.IsFaulted)
+        if ((await Task.WhenAny(unpacking, fetching)).IsFaulted)
             await both.CancelAsync();
-        // The one that failed by itself says why; the other was only called off.
-        try
-        {
-            await Task.WhenAll(unpacking, fetching);
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            await first;
-        }
+        await Task.WhenAll(unpacking, fetching);
     }
 
     /// <summary>Takes out of the folder what belongs to the life of the server that it was copied from.</summary>
@@ -123,30 +114,30 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
     }
 
     /// <summary>
-    /// Recovers, and says when the last transaction was committed as far as the log of the server tells. PostgreSQL takes it for a
-    /// failure when the log ends before a target; the plan has made sure that nothing is missing up to it, so then all of the log is
-    /// what was wanted.
+    /// Recovers. PostgreSQL takes it for a failure when the log ends before a target; the plan has made sure that nothing is missing up
+    /// to it, so then all of the log is what was wanted.
     /// </summary>
+    /// <returns>When the last transaction was committed, if it took two runs; the second may have had nothing to replay.</returns>
     private async Task<DateTimeOffset?> RecoverAsync(RecoveryRequest request, Dictionary<string, string> settings, CancellationToken cancellation)
     {
         var (server, plan) = (request.Server, request.Plan);
         var from = ServerLog.LengthOf(server.Options.LogFile);
-        if (await TryAsync(isOpenEnded: false) is { } failure)
-        {
-            var said = ServerLog.EndOf(server.Options.LogFile, from);
-            if (!said.Contains(TargetNotReached, StringComparison.Ordinal))
-                throw failure;
-            if (plan.Target.Name is { } name)
-                throw new JobFailedException($"The log of the archive has no point of the name '{name}' behind {plan.Base.Name}: give a time, or the name as pg_create_restore_point was given it.", failure);
-            await server.StopAsync(StopMode.Immediate, TimeSpan.FromMinutes(1), cancellation);
-            if (await TryAsync(isOpenEnded: true) is { } second)
-                throw second;
-        }
-        return LastCommit(ServerLog.EndOf(server.Options.LogFile, from));
+        if (await TryAsync(isOpenEnded: false) is not { } failure)
+            return null;
+        var said = ServerLog.EndOf(server.Options.LogFile, from);
+        if (!said.Contains(TargetNotReached, StringComparison.Ordinal))
+            throw failure;
+        if (plan.Target.Name is { } name)
+            throw new JobFailedException($"The log of the archive has no point of the name '{name}' behind {plan.Base.Name}: give a time, or the name as pg_create_restore_point was given it.", failure);
+        await server.StopAsync(StopMode.Immediate, TimeSpan.FromMinutes(1), cancellation);
+        return await TryAsync(isOpenEnded: true) is { } second ? throw second : LastCommit(said);
 
         async Task<JobFailedException?> TryAsync(bool isOpenEnded)
         {
-            server.WriteSettings(settings.Concat(RecoverySettings.Of(plan, request.WalFolder, isOpenEnded)).ToDictionary(StringComparer.Ordinal));
+            var recovering = new Dictionary<string, string>(settings, StringComparer.Ordinal);
+            foreach (var (name, value) in RecoverySettings.Of(plan, request.WalFolder, isOpenEnded))
+                recovering[name] = value;
+            server.WriteSettings(recovering);
             try
             {
                 await server.StartAsync(StartLimit, cancellation);

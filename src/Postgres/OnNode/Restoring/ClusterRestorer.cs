@@ -62,9 +62,12 @@ internal sealed class ClusterRestorer(
         var plan = Plan(catalogue, work.SystemId, work.Target, work.Server.Version);
         if (server.Pid is not null)
             throw new JobFailedException("The server runs: stop it before it is restored in its place, or restore a copy beside it.");
+        var above = Path.GetDirectoryName(server.Options.DataFolder)!;
+        Directory.CreateDirectory(above);
+        server.Binaries.User.LetPass(above);
         var folder = new RestoredFolder(server, clock);
         await folder.ClearAsync(cancellation);
-        DemandRoom(plan, Path.GetDirectoryName(server.Options.DataFolder)!);
+        DemandRoom(plan, above);
         try
         {
             var restored = await new ClusterRecovery(clock).RunAsync(
@@ -88,7 +91,7 @@ internal sealed class ClusterRestorer(
     private static void DemandRoom(RecoveryPlan plan, string folder)
     {
         var needed = Room * (plan.Base.Files.Sum(f => f.PlainBytes) + 2.0 * plan.Wal.Sum(w => w.End - w.Start));
-        if (DiskSpace.Of(folder) is { } space && space.FreeBytes < needed)
-            throw new JobFailedException($"The restore needs about {Quantity.FormatBytes((long)needed)}, and '{folder}' has {Quantity.FormatBytes((long)space.FreeBytes)} left: make room, or restore on another node.");
+        if (DiskSpace.Of(folder) is { } space && space.AvailableBytes < needed)
+            throw new JobFailedException($"The restore needs about {Quantity.FormatBytes((long)needed)}, and '{folder}' has {Quantity.FormatBytes((long)space.AvailableBytes)} left: make room, or restore on another node.");
     }
 }

@@ -17,7 +17,6 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
     private const int MostFindings = 20;
     private const long ThoroughBytes = 8L << 30;
     private const long LeastBuffersMb = 16;
-    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan CheckLimit = TimeSpan.FromMinutes(5);
     private readonly Lock _gate = new();
     private Task? _cleared;
@@ -51,7 +50,7 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
         var catalogue = await new CatalogueReader(pieces.Storage).ReadAsync(work.Source, cancellation);
         var plan = ClusterRestorer.Plan(catalogue, null, work.Target, work.Version);
         using var scratch = new ScratchFolder(scratchFolder, Kind, binaries.User);
-        var server = Scratch(scratch, binaries);
+        var server = ScratchFolder.ServerOn(scratch["data"], Path.Combine(scratch["log"], "server.log"), binaries, clock);
         try
         {
             var (restored, findings, isDamaged) = await TryAsync(work, pieces, catalogue, plan, scratch, server, progress, cancellation);
@@ -61,9 +60,7 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
         }
         finally
         {
-            await server.StopAsync(StopMode.Kill, StopLimit, CancellationToken.None);
-            if (Directory.Exists(server.Options.SocketFolder))
-                Directory.Delete(server.Options.SocketFolder, recursive: true);
+            await ScratchFolder.RemoveAsync(server, CancellationToken.None);
         }
     }
 
@@ -77,11 +74,6 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
             return _cleared;
         }
     }
-
-    private PgServer Scratch(ScratchFolder scratch, PgBinaries binaries) => new(binaries, new()
-    {
-        DataFolder = scratch["data"], SocketFolder = PgServerOptions.ShortSocketFolder(Ids.New(clock)), LogFile = Path.Combine(scratch["log"], "server.log"), Port = ScratchFolder.Port,
-    }, clock);
 
     private async Task<(ClusterRestored? Restored, List<string> Findings, bool IsDamaged)> TryAsync(
         RunDrill work, Pieces pieces, Catalogue catalogue, RecoveryPlan plan, ScratchFolder scratch, PgServer server, JobProgress progress, CancellationToken cancellation)
@@ -127,11 +119,11 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
     private static async Task<IReadOnlyList<string>> LookAsync(PgServer server, JobProgress progress, CancellationToken cancellation)
     {
         progress.Say("checking every table and index");
-        var size = (await ServerLook.At(server).DatabasesAsync(cancellation)).Sum(d => d.Bytes);
+        var size = (await new ServerLook(server.OpenAsync, CheckLimit).DatabasesAsync(cancellation)).Sum(d => d.Bytes);
         var seen = await server.Binaries.RunAsync(
             "pg_amcheck",
             [
-                "--all", "--install-missing", "--no-dependent-toast", "--jobs", "2",
+                "--all", "--install-missing", "--jobs", "2",
                 // Comparing each table with its indexes reads everything once more and sorts it.
                 .. size <= ThoroughBytes ? ["--heapallindexed"] : Array.Empty<string>(),
                 .. PgTool.Way(server),

@@ -57,7 +57,7 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         }
         catch
         {
-            await DropAsync(home, unfinished);
+            await DropQuietlyAsync(home, unfinished);
             throw;
         }
     }
@@ -68,27 +68,19 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         progress.Say($"reading the list of {dump.Name}");
         var list = await ListAsync(server.Binaries, pieces, dump, cancellation);
         await ExtendAsync(server, database, list, cancellation);
-        var listFile = Path.Combine(scratchFolder, $"list-{Ids.NewNano()}");
-        server.Binaries.User.MakeFolder(scratchFolder);
-        try
-        {
-            DurableFiles.Real.Replace(listFile, string.Join('\n', list.Where(l => !ExtensionLine().IsMatch(l) && !ExtensionComment().IsMatch(l))));
-            server.Binaries.User.Own(listFile);
-            progress.Say($"restoring {dump.Name} into {work.Database}");
-            await using var stream = await pieces.OpenAsync(dump.File.Key, dump.File.Sha256, cancellation);
-            var result = await PgTool.FeedAsync(
-                server.Binaries, "pg_restore",
-                ["--exit-on-error", "--no-owner", "--no-privileges", "--role", work.Owner, "--use-list", listFile, .. PgTool.Way(server, database)],
-                stream, progress.Add, cancellation);
-            if (result.ExitCode != 0)
-                throw new JobFailedException($"pg_restore ended with code {result.ExitCode}, and the database was dropped again: {ServerLog.Explain(result.Words)}");
-            // Damage behind the last table shows only when the end is read.
-            await stream.CopyToAsync(Stream.Null, cancellation);
-        }
-        finally
-        {
-            File.Delete(listFile);
-        }
+        using var scratch = new ScratchFolder(scratchFolder, "list", server.Binaries.User);
+        DurableFiles.Real.Replace(scratch["list"], string.Join('\n', list.Where(l => !ExtensionLine().IsMatch(l) && !ExtensionComment().IsMatch(l))));
+        server.Binaries.User.Own(scratch["list"]);
+        progress.Say($"restoring {dump.Name} into {work.Database}");
+        await using var stream = await pieces.OpenAsync(dump.File.Key, dump.File.Sha256, cancellation);
+        var result = await PgTool.FeedAsync(
+            server.Binaries, "pg_restore",
+            ["--exit-on-error", "--no-owner", "--no-privileges", "--role", work.Owner, "--use-list", scratch["list"], .. PgTool.Way(server, database)],
+            stream, progress.Add, cancellation);
+        if (result.ExitCode != 0)
+            throw new JobFailedException($"pg_restore ended with code {result.ExitCode}, and the database was dropped again: {ServerLog.Explain(result.Words)}");
+        // Damage behind the last table shows only when the end is read.
+        await stream.CopyToAsync(Stream.Null, cancellation);
     }
 
     /// <summary>What is in a dump: a line for each object, by PostgreSQL's own tool (<c>pg_restore --list</c>).</summary>
@@ -111,6 +103,18 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         await using var connection = await server.OpenAsync(database, cancellation);
         foreach (var name in names)
             await RunAsync(connection, $"CREATE EXTENSION IF NOT EXISTS {SqlText.Name(name)} CASCADE", cancellation);
+    }
+
+    private static async Task DropQuietlyAsync(NpgsqlConnection home, string database)
+    {
+        try
+        {
+            await DropAsync(home, database);
+        }
+        catch (NpgsqlException)
+        {
+            // The first failure is the one to report; nobody uses a database of that name, and the next restore drops it.
+        }
     }
 
     private static Task DropAsync(NpgsqlConnection home, string database) =>

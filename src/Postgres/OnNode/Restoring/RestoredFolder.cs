@@ -12,15 +12,10 @@ namespace Groundcrew.Postgres.OnNode;
 internal sealed class RestoredFolder(PgServer server, TimeProvider clock)
 {
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(5);
-    private readonly PgServer _beside = new(server.Binaries, server.Options with
-    {
-        DataFolder = server.Options.DataFolder + ".restoring",
-        SocketFolder = PgServerOptions.ShortSocketFolder(Ids.New(clock)),
-        LogFile = Path.Combine(Path.GetDirectoryName(server.Options.LogFile)!, "restore.log"),
-    }, clock);
 
     /// <summary>The server on the folder that is being restored, beside the real one.</summary>
-    public PgServer Beside => _beside;
+    public PgServer Beside { get; } = ScratchFolder.ServerOn(
+        server.Options.DataFolder + ".restoring", Path.Combine(Path.GetDirectoryName(server.Options.LogFile)!, "restore.log"), server.Binaries, clock);
 
     /// <summary>For the log that is replayed.</summary>
     public string WalFolder => Data + ".restoring-wal";
@@ -39,10 +34,8 @@ internal sealed class RestoredFolder(PgServer server, TimeProvider clock)
     /// <summary>Removes what an earlier restore left, and puts back what it had set aside.</summary>
     public async Task ClearAsync(CancellationToken cancellation)
     {
-        await _beside.StopAsync(StopMode.Kill, StopLimit, cancellation);
-        Delete(_beside.Options.DataFolder);
+        await ScratchFolder.RemoveAsync(Beside, cancellation);
         Delete(WalFolder);
-        Delete(_beside.Options.SocketFolder);
         Delete(Gone);
         if (Directory.Exists(Aside))
         {
@@ -58,12 +51,12 @@ internal sealed class RestoredFolder(PgServer server, TimeProvider clock)
     /// <exception cref="JobFailedException">It does not run there; the old one is back.</exception>
     public async Task CommitAsync(CancellationToken cancellation)
     {
-        DiskSpace.SyncFileSystem(_beside.Options.DataFolder);
+        DiskSpace.SyncFileSystem(Beside.Options.DataFolder);
         if (Directory.Exists(Data))
             DurableFiles.Real.CommitFolder(Data, Aside);
         try
         {
-            DurableFiles.Real.CommitFolder(_beside.Options.DataFolder, Data);
+            DurableFiles.Real.CommitFolder(Beside.Options.DataFolder, Data);
             await server.StartAsync(StopLimit, cancellation);
             await using (await server.OpenAsync(ServerLook.Home, cancellation))
             {
@@ -100,7 +93,7 @@ internal sealed class RestoredFolder(PgServer server, TimeProvider clock)
     /// <summary>Table spaces that no data folder leads to any more.</summary>
     private void DeleteSpaces()
     {
-        var used = new[] { Data, Aside, _beside.Options.DataFolder }.Select(f => Path.Combine(f, "pg_tblspc")).Where(Directory.Exists)
+        var used = new[] { Data, Aside, Beside.Options.DataFolder }.Select(f => Path.Combine(f, "pg_tblspc")).Where(Directory.Exists)
             .SelectMany(Directory.EnumerateFileSystemEntries).Select(l => Path.GetDirectoryName(new FileInfo(l).LinkTarget)).ToHashSet();
         foreach (var spaces in Directory.EnumerateDirectories(Path.GetDirectoryName(Data)!, Path.GetFileName(Data) + ".spaces-*"))
             if (!used.Contains(spaces))

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Postgres.OnNode;
@@ -25,6 +27,24 @@ internal sealed class ScratchFolder : IDisposable
         user.MakeFolder(_path);
     }
 
+    /// <summary>
+    /// The folder of the socket of a scratch server, by its data folder: short, and the same after a crash, so that it can be removed.
+    /// </summary>
+    public static string SocketFor(string dataFolder) => PgServerOptions.ShortSocketFolder(new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(dataFolder)).AsSpan(0, 16)));
+
+    /// <summary>A scratch server: on a data folder, with its socket, listening to nobody else.</summary>
+    public static PgServer ServerOn(string dataFolder, string logFile, PgBinaries binaries, TimeProvider clock) => new(
+        binaries, new() { DataFolder = dataFolder, SocketFolder = SocketFor(dataFolder), LogFile = logFile, Port = Port }, clock);
+
+    /// <summary>Ends a scratch server, however it stands, and removes its folders.</summary>
+    public static async Task RemoveAsync(PgServer server, CancellationToken cancellation)
+    {
+        await server.StopAsync(StopMode.Kill, TimeSpan.FromMinutes(1), cancellation);
+        foreach (var folder in new[] { server.Options.DataFolder, server.Options.SocketFolder })
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+    }
+
     /// <summary>The path of something in it.</summary>
     public string this[string name] => Path.Combine(_path, name);
 
@@ -35,8 +55,7 @@ internal sealed class ScratchFolder : IDisposable
             return;
         foreach (var left in Directory.EnumerateDirectories(above, kind + "-*"))
         {
-            var options = new PgServerOptions { DataFolder = Path.Combine(left, "data"), SocketFolder = Path.Combine(left, "run"), LogFile = Path.Combine(left, "log"), Port = Port };
-            await new PgServer(binaries, options, clock).StopAsync(StopMode.Kill, TimeSpan.FromMinutes(1), cancellation);
+            await RemoveAsync(ServerOn(Path.Combine(left, "data"), Path.Combine(left, "log", "server.log"), binaries, clock), cancellation);
             Directory.Delete(left, recursive: true);
         }
     }

@@ -76,7 +76,7 @@ internal sealed class Verifier(ArchiveOpener archives, string scratchFolder, Tim
     {
         var binaries = Binaries(backup.Version);
         using var scratch = new ScratchFolder(scratchFolder, "verify", binaries.User);
-        var server = new PgServer(binaries, new() { DataFolder = scratch["data"], SocketFolder = scratch["run"], LogFile = scratch["log"], Port = ScratchFolder.Port }, clock);
+        var server = ScratchFolder.ServerOn(scratch["data"], scratch["log"], binaries, clock);
         try
         {
             progress.Say($"unpacking {backup.Name}");

@@ -10,6 +10,9 @@ namespace Groundcrew.Postgres.OnNode;
 /// <param name="limit">How long one statement may take.</param>
 internal sealed partial class ServerLook(Func<string, CancellationToken, Task<NpgsqlConnection>> open, TimeSpan limit)
 {
+    // The server's own limit comes first; this one is for a server that does not answer at all.
+    private const int PatienceSeconds = 5;
+
     /// <summary>The database for what concerns the whole server.</summary>
     public const string Home = "postgres";
 
@@ -24,11 +27,11 @@ internal sealed partial class ServerLook(Func<string, CancellationToken, Task<Np
 
     /// <summary>The morning's health check: everything that needs a look, in words (LO-04).</summary>
     /// <exception cref="IOException">The server does not answer.</exception>
-    public async Task<ServerHealth> HealthAsync(CancellationToken cancellation)
+    public async Task<HealthView> HealthAsync(CancellationToken cancellation)
     {
         var (version, started) = (await ReadAsync(Home, "SELECT current_setting('server_version'), pg_postmaster_start_time()",
             r => (r.GetString(0), r.GetFieldValue<DateTimeOffset>(1)), cancellation))[0];
-        var health = new ServerHealth(
+        var health = new HealthView(
             version, started, await ConnectionsAsync(cancellation), await DatabasesAsync(cancellation), await LongRunningAsync(LongRunning, cancellation),
             await BlockedAsync(cancellation), await ReplicationAsync(cancellation), []);
         return health with { Findings = HealthFindings.Of(health) };
@@ -55,7 +58,7 @@ internal sealed partial class ServerLook(Func<string, CancellationToken, Task<Np
                 connection, transaction))
                 await begin.ExecuteNonQueryAsync(cancellation);
             // A batch takes one statement for each command: nothing behind a semicolon leaves the transaction.
-            await using var batch = new NpgsqlBatch(connection, transaction);
+            await using var batch = new NpgsqlBatch(connection, transaction) { Timeout = (int)Math.Ceiling(limit.TotalSeconds) + PatienceSeconds };
             var command = new NpgsqlBatchCommand(sql);
             command.Parameters.AddRange(parameters);
             batch.BatchCommands.Add(command);
