@@ -45,6 +45,7 @@ public sealed class BaseBackupTests
         await Eventually.TrueAsync(() => progress.Done > 1_000_000, "a part of the copy");
         Assert.True(progress.Total > progress.Done);
         Assert.Contains("MB/s", await SaidAsync(progress), StringComparison.Ordinal);
+        await Eventually.TrueAsync(async () => await stage.Server.AskAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'BaseBackupThrottle'") is 1L, "the server keeps to the rate");
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => taking);
         Assert.DoesNotContain(await stage.KeysAsync(), k => k.Contains("/base/", StringComparison.Ordinal));
@@ -60,6 +61,28 @@ public sealed class BaseBackupTests
         Assert.Contains("no room", failed.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(await stage.KeysAsync(), k => k.Contains("/base/", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task A_backup_whose_server_is_killed_leaves_nothing_behind()
+    {
+        await using var stage = await ArchiveStage.RunAsync();
+        var progress = new JobProgress();
+        var taking = stage.BackUpAsync(rate: 2_000_000, progress: progress);
+        await Eventually.TrueAsync(() => progress.Done > 1_000_000, "a part of the copy");
+        await stage.Server.Server.StopAsync(StopMode.Kill, ArchiveStage.Limit, CancellationToken.None);
+        await Assert.ThrowsAsync<JobFailedException>(() => taking);
+        Assert.DoesNotContain(await stage.KeysAsync(), k => k.Contains("/base/", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(null, "")]
+    [InlineData(1L, ", MAX_RATE 32")]
+    [InlineData(10_485_760L, ", MAX_RATE 10240")]
+    [InlineData(long.MaxValue, ", MAX_RATE 1048576")]
+    public void The_rate_is_said_in_the_limits_of_the_server(long? rate, string end) =>
+        Assert.Equal(
+            $"BASE_BACKUP (LABEL 'it''s', PROGRESS true, CHECKPOINT 'fast', WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'{end})",
+            new BaseBackupWish("it's", rate).Command);
 
     [Fact]
     public async Task Two_backups_at_once_have_two_names()

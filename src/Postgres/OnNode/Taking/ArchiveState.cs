@@ -74,14 +74,17 @@ internal sealed class ArchiveState
     /// <summary>Why the storage does not take it; null when it does.</summary>
     public void StorageTrouble(string? problem) => Set(() => _storageProblem = problem);
 
-    /// <summary>A range is lost; false when that was known.</summary>
+    /// <summary>A range is lost; false when that was known. Ranges that touch become one.</summary>
     public bool Lost(WalGap gap)
     {
         lock (_gate)
         {
-            if (_gaps.Contains(gap))
+            if (_gaps.Exists(g => g.Timeline == gap.Timeline && g.From <= gap.From && g.To >= gap.To))
                 return false;
-            _gaps.Add(gap);
+            if (_gaps.FindIndex(g => g.Timeline == gap.Timeline && g.To == gap.From) is var before and >= 0)
+                _gaps[before] = _gaps[before] with { To = gap.To };
+            else
+                _gaps.Add(gap);
         }
         Changed.Set();
         return true;

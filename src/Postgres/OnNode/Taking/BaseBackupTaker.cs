@@ -121,8 +121,8 @@ internal sealed class BaseBackupTaker(TimeProvider clock)
         BaseBackupRequest request, WalPieces archive, ReplicationConnection keeper, string slot, BaseBackupStream stream, Lsn stop, JobProgress progress, CancellationToken cancellation)
     {
         progress.Say($"waiting until the archive has the log up to {stop}");
-        if (request.Receiver is { } receiver)
-            await receiver.WaitUntilStoredAsync(stream.Timeline, stop, request.WalLimit, cancellation);
+        if (request.Receiver is { } receiver && !await receiver.WaitUntilStoredAsync(stream.Timeline, stop, request.WalLimit, cancellation))
+            throw new WireException($"The log of the backup, up to {stop}, was not archived within {request.WalLimit.TotalMinutes:0} minutes. {receiver.Status.Problem}");
         var there = await ArchivedWal.ListAsync(archive.Pieces.Storage, archive.Cluster, archive.SystemId, stream.Timeline, cancellation);
         var end = there.RunFrom(stream.Start);
         if (end >= stop)

@@ -2,7 +2,7 @@ namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>Where a receiver goes on.</summary>
 /// <param name="Segment">The segment, with what the storage has of it.</param>
-/// <param name="Moments">The archive's runs without bytes of that timeline, which only name a moment.</param>
+/// <param name="Moments">Objects of that timeline that the next moment replaces: runs without bytes, and parts of segments that are whole, which a crash left.</param>
 /// <param name="CaughtUpAt">The latest moment that the archive names on that timeline.</param>
 internal sealed record WalPlace(WalSegment Segment, IReadOnlyList<string> Moments, DateTimeOffset? CaughtUpAt)
 {
@@ -45,7 +45,9 @@ internal sealed record WalPlace(WalSegment Segment, IReadOnlyList<string> Moment
             CaughtUpAt = there.CaughtUpAt,
         };
         segment.Parts.AddRange(parts.Select(p => p.Key));
-        return new(segment, [.. there.Pieces.Where(p => p.Start == p.End).Select(p => p.Key)], there.CaughtUpAt);
+        var whole = there.Pieces.Where(p => p.IsSegment).Select(p => p.Start).ToHashSet();
+        var replaced = there.Pieces.Where(p => p.Start == p.End || (!p.IsSegment && whole.Contains(p.Start.SegmentStart())));
+        return new(segment, [.. replaced.Select(p => p.Key)], there.CaughtUpAt);
     }
 
     private static async Task<byte[]?> ReadAsync(WalPieces archive, List<WalPiece> parts, Lsn start, int length, CancellationToken cancellation)

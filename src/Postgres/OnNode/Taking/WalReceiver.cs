@@ -65,34 +65,42 @@ internal sealed class WalReceiver : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        if (await Task.WhenAny(_running, Task.Delay(EndLimit, _clock)) != _running)
-            await _giveUp.CancelAsync();
+        await Task.WhenAny(_running, Task.Delay(EndLimit, _clock));
+        await AbandonAsync();
+    }
+
+    /// <summary>Ends at once, as a crash would: what was received and is not stored stays with the server, by the slot.</summary>
+    public async Task AbandonAsync()
+    {
+        await _giveUp.CancelAsync();
+        await _stop.CancelAsync();
         await _running;
-        _stop.Dispose();
-        _giveUp.Dispose();
     }
 
     private async Task RunAsync()
     {
         var wait = _options.FirstWait;
-        while (!_stop.IsCancellationRequested)
+        try
         {
-            var before = _state.Places;
-            try
+            while (true)
             {
-                await RunOnceAsync(_stop.Token);
+                var before = _state.Places;
+                try
+                {
+                    await RunOnceAsync(_stop.Token);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or PgServerException or DivergedException or FormatException)
+                {
+                    _state.ServerTrouble(Words(e));
+                }
+                wait = _state.Places != before ? _options.FirstWait : wait * 2 < _options.LongestWait ? wait * 2 : _options.LongestWait;
+                _metrics.Show(_state, _clock.GetUtcNow());
+                await Task.Delay(wait, _clock, _stop.Token);
             }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or PgServerException or DivergedException or FormatException)
-            {
-                _state.ServerTrouble(Words(e));
-            }
-            wait = _state.Places != before ? _options.FirstWait : wait * 2 < _options.LongestWait ? wait * 2 : _options.LongestWait;
-            await Nudge.WaitAsync(Task.Delay(Timeout.InfiniteTimeSpan, _clock, _stop.Token), wait, _clock, CancellationToken.None);
-            _metrics.Show(_state, _clock.GetUtcNow());
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The end that was asked for.
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class WalSession(
         }
         await over.CancelAsync();
         foreach (var task in (Task[])[reading, status, marks])
-            await task.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // What the reading says goes first: it is what ended the stream, and the others only saw that it had.
         await (reading.IsFaulted ? reading : ended);
     }
@@ -142,7 +142,7 @@ internal sealed class WalSession(
             var (changed, wanted) = (state.Changed.Next, _isWanted.Next);
             var (_, received, stored) = state.Places;
             if (_stream is { End: null } stream)
-                await stream.SendStatusAsync(received > stored ? received : stored, stored, clock.GetUtcNow(), false, cancellation);
+                await stream.SendStatusAsync(Written(received, stored), stored, clock.GetUtcNow(), false, cancellation);
             var until = clock.GetUtcNow() + StatusEvery;
             while (state.Places.Stored == stored && !wanted.IsCompleted && clock.GetUtcNow() is var now && now < until)
             {
@@ -161,17 +161,18 @@ internal sealed class WalSession(
         var every = TimeSpan.FromTicks(Math.Clamp((options.FlushEvery / 5).Ticks, TimeSpan.FromMilliseconds(50).Ticks, TimeSpan.FromSeconds(2).Ticks));
         while (true)
         {
+            metrics.Show(state, clock.GetUtcNow());
             if (_stream is { End: null } stream)
             {
                 var told = _told.Next;
-                await stream.SendStatusAsync(Farthest, state.Places.Stored, clock.GetUtcNow(), true, cancellation);
+                var (_, received, stored) = state.Places;
+                await stream.SendStatusAsync(Written(received, stored), stored, clock.GetUtcNow(), true, cancellation);
                 await Nudge.WaitAsync(told, AnswerLimit, clock, cancellation);
                 if (!told.IsCompleted && !Volatile.Read(ref _isWaitingForRoom))
                     throw new WireException($"The server at {options.Server.Place} has sent nothing for {AnswerLimit.TotalSeconds:0} s.");
                 if (told.IsCompleted && state.Server.Time is { } time)
                     await MarkAsync(time, cancellation);
             }
-            metrics.Show(state, clock.GetUtcNow());
             await Task.Delay(every, clock, cancellation);
         }
     }
@@ -182,9 +183,11 @@ internal sealed class WalSession(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, late.Token);
         try
         {
+            // As it was before the question: a standby that is promoted meanwhile may have answered as one.
+            var wasStandby = control.IsStandby;
             var end = (await control.IdentifyAsync(either.Token)).End;
             state.Told(end, null);
-            if (control.IsStandby)
+            if (wasStandby)
                 return;
             buffer.Mark(end, time);
             buffer.Changed.Set();
@@ -195,5 +198,6 @@ internal sealed class WalSession(
         }
     }
 
-    private Lsn Farthest => state.Places is var (_, received, stored) && received > stored ? received : stored;
+    // What is only received is not said to be written where it would release commits that wait for no more (remote_write).
+    private Lsn Written(Lsn received, Lsn stored) => received > stored && !options.IsSynchronous ? received : stored;
 }
