@@ -1,3 +1,7 @@
+using System.Formats.Tar;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
 using Groundcrew.Bedrock;
 using Groundcrew.Postgres.OnNode;
 using Groundcrew.Postgres.Tests.Clusters;
@@ -101,6 +105,55 @@ internal sealed class RestoreStage : IAsyncDisposable, IClusterSecretSource
         change(content);
         await PlainObjects.WriteAsync(Pieces.Storage, key, content, CancellationToken.None);
     }
+
+    /// <summary>
+    /// Breaks a page of a file in the only base backup, and makes every checksum of the backup fit again, as when the page was broken
+    /// before the backup was taken: only the page's own checksum is wrong.
+    /// </summary>
+    public async Task BreakPageAsync(string path)
+    {
+        var manifest = (await CatalogueAsync()).Histories.Single().Bases.Single();
+        var files = manifest.Files.ToList();
+        var tar = await ReadAsync(files[0].Key);
+        var (offset, length) = Entry(tar, path);
+        tar[offset + 100] ^= 0x55;
+        files[0] = await WriteAsync(files[0].Key, tar);
+
+        var lines = Encoding.UTF8.GetString(await ReadAsync(files[^1].Key)).Split('\n');
+        var line = Array.FindIndex(lines, l => l.Contains($"\"Path\": \"{path}\"", StringComparison.Ordinal));
+        lines[line] = Regex.Replace(lines[line], "\"Checksum\": \"[0-9a-f]+\"", $"\"Checksum\": \"{Sum(tar.AsSpan(offset, length))}\"");
+        var last = Array.FindIndex(lines, l => l.Contains("Manifest-Checksum", StringComparison.Ordinal));
+        var head = string.Join('\n', lines[..last]) + "\n";
+        files[^1] = await WriteAsync(files[^1].Key, Encoding.UTF8.GetBytes($"{head}\"Manifest-Checksum\": \"{Sum(Encoding.UTF8.GetBytes(head))}\"}}\n"));
+        await PlainObjects.WriteAsync(
+            Pieces.Storage, ArchiveLayout.BaseManifest(manifest.Cluster, manifest.SystemId, manifest.Name), ManifestJson.Write(manifest with { Files = files }), CancellationToken.None);
+    }
+
+    private async Task<byte[]> ReadAsync(string key)
+    {
+        using var bytes = new MemoryStream();
+        await using var stream = await Pieces.OpenAsync(key, null, CancellationToken.None);
+        await stream.CopyToAsync(bytes);
+        return bytes.ToArray();
+    }
+
+    private async Task<BackupFile> WriteAsync(string key, byte[] content)
+    {
+        await using var writer = Pieces.Begin(ArchiveLayout.Bare(key));
+        await writer.WriteAsync(content, CancellationToken.None);
+        return await writer.CompleteAsync(CancellationToken.None);
+    }
+
+    private static (int Offset, int Length) Entry(byte[] tar, string path)
+    {
+        using var reader = new TarReader(new MemoryStream(tar));
+        while (reader.GetNextEntry() is { } entry)
+            if (entry.Name == path)
+                return ((int)entry.DataOffset, (int)entry.Length);
+        throw new InvalidDataException($"The backup has no file '{path}'.");
+    }
+
+    private static string Sum(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     public Task<IReadOnlyDictionary<string, Secret>> AskClusterAsync(Guid clusterId, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyDictionary<string, Secret>>(new Dictionary<string, Secret>());
