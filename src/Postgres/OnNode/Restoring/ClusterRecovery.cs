@@ -95,7 +95,7 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         foreach (var (name, value) in RecoverySettings.FromControlData(control.Output))
             settings[name] = value;
         string[] files = [.. new[] { "crew.conf", "postgresql.conf", "postgresql.auto.conf" }.Select(f => Path.Combine(data, f)).Where(File.Exists)];
-        if (!settings.ContainsKey("shared_preload_libraries") && RecoverySettings.Preloaded(files.SelectMany(File.ReadLines)) is { } libraries)
+        if (!settings.ContainsKey("shared_preload_libraries") && RecoverySettings.Preloaded(files.SelectMany(f => File.ReadLines(f))) is { } libraries)
             settings["shared_preload_libraries"] = libraries;
         var auto = Path.Combine(data, "postgresql.auto.conf");
         Write(server, auto, File.Exists(auto) ? RecoverySettings.WithoutForeign(await File.ReadAllTextAsync(auto, cancellation)) : "");
