@@ -216,6 +216,24 @@ public sealed class ClusterRestorerTests
         Assert.Equal(2L, await stage.Source.AskAsync("SELECT count(*) FROM t"));
     }
 
+    [Fact]
+    public async Task A_table_space_that_was_made_behind_the_backup_is_not_emptied_by_a_copy()
+    {
+        await using var stage = await RestoreStage.RunAsync();
+        using var spaces = TestServer.Folder();
+        TestServer.Binaries.User.MakeFolder(spaces["late"]);
+        await using var receiver = stage.Archive.Receiver();
+        receiver.Start();
+        await stage.Archive.BackUpAsync(receiver);
+        await stage.SayAsync($"CREATE TABLESPACE late LOCATION '{spaces["late"]}'");
+        await stage.SayAsync("CREATE TABLE t (id int) TABLESPACE late");
+        await stage.StoredAsync(receiver);
+
+        var refused = await Assert.ThrowsAsync<JobFailedException>(() => stage.RestoreAsync(new()));
+        Assert.Contains(spaces["late"], refused.Message);
+        Assert.Equal(0L, await stage.Source.AskAsync("SELECT count(*) FROM t"));
+    }
+
     private static async Task<long> RowsAsync(RestoreStage stage, RecoveryTarget target)
     {
         var (_, server) = await stage.RestoreAsync(target);
