@@ -37,7 +37,11 @@ public sealed record DatabaseSpec(string Name, string Owner, IReadOnlyList<strin
 /// <param name="Databases">The databases that it may connect to and use; the owner of one needs no mention.</param>
 /// <param name="ConnectionLimit">How many connections it may have; null for no limit.</param>
 /// <param name="IsGone">It should not be there any more: revoked once nobody uses it.</param>
-public sealed record RoleSpec(string Name, string? SecretName, IReadOnlyList<string> Databases, int? ConnectionLimit = null, bool IsGone = false);
+/// <param name="ActsAs">
+/// The role without login as which it works from the beginning of each session, so that what it makes belongs to that role and
+/// outlives it; null for itself.
+/// </param>
+public sealed record RoleSpec(string Name, string? SecretName, IReadOnlyList<string> Databases, int? ConnectionLimit = null, bool IsGone = false, string? ActsAs = null);
 
 /// <summary>How a cluster's log is kept in a storage.</summary>
 /// <param name="Storage">Where.</param>

@@ -1,0 +1,69 @@
+using Groundcrew.Bedrock;
+using Groundcrew.Fleet;
+using Groundcrew.Journal;
+using Microsoft.EntityFrameworkCore;
+
+namespace Groundcrew.Postgres;
+
+/// <summary>Tells nodes what servers should be, and waits until they are. Thread-safe.</summary>
+internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReading reading, DatabasesOptions options, TimeProvider clock)
+{
+    /// <summary>
+    /// Changes what servers of a cluster should be, and tells the nodes of all its servers what holds now; again changes nothing.
+    /// </summary>
+    /// <returns>The generation of each server's task.</returns>
+    public Task<IReadOnlyDictionary<Guid, long>> TellAsync(Guid clusterId, Action<IReadOnlyList<ServerRow>> change, CancellationToken cancellation) =>
+        store.WriteAsync((db, cancel) => TellAsync(db, clusterId, change, cancel), cancellation);
+
+    /// <summary>The same in a transaction.</summary>
+    public async Task<IReadOnlyDictionary<Guid, long>> TellAsync(StoreContext db, Guid clusterId, Action<IReadOnlyList<ServerRow>> change, CancellationToken cancellation)
+    {
+        var rows = await db.Set<ServerRow>().AsTracking().Where(s => s.ClusterId == clusterId && s.Desire != ClusterDesire.Removed).ToListAsync(cancellation);
+        change(rows);
+        await db.SaveChangesAsync(cancellation);
+        var info = await reading.GetAsync(db, clusterId, cancellation);
+        var told = new Dictionary<Guid, long>();
+        foreach (var row in rows)
+        {
+            var server = info.Servers.FirstOrDefault(s => s.Id == row.Id)
+                ?? new DatabaseServerInfo(row.Id, row.NodeId, "", row.Role, row.Port, row.Desire, null);
+            told[row.Id] = await nodes.EnsureTaskAsync(
+                db, row.NodeId, DatabaseReading.KeyOfServer(row.Id), ClusterSpec.TaskKind, ClusterPlanning.SpecOf(info, server), cancellation);
+        }
+        return told;
+    }
+
+    /// <summary>Waits until a server is as it should be. Null when it is; otherwise why it is not.</summary>
+    /// <param name="context">The step, which says what the node says.</param>
+    /// <param name="nodeId">Its node.</param>
+    /// <param name="serverId">The server.</param>
+    /// <param name="generation">A report about an older task does not count.</param>
+    /// <param name="isThere">What is waited for.</param>
+    /// <param name="limit">For how long, from the beginning of the step.</param>
+    /// <param name="cancellation">The end of the program.</param>
+    public async Task<string?> WaitAsync<TPlan>(
+        StepContext<TPlan> context, Guid nodeId, Guid serverId, long generation, Func<ServerStatus, bool> isThere, TimeSpan limit, CancellationToken cancellation)
+    {
+        var said = "";
+        string? failed = null;
+        var seen = await link.Reported.WaitUntilAsync(_ =>
+        {
+            var report = reading.ReportOf(nodeId, serverId);
+            if (report is not { } now || now.Generation < generation)
+                return Task.FromResult(false);
+            var words = $"{now.Status.State.ToString().ToLowerInvariant()}{(now.Status.Words.Length > 0 ? $": {now.Status.Words}" : "")}";
+            if (words != said)
+                context.Say(said = words);
+            failed = now.Status.State == ServerState.Failed && !isThere(now.Status) ? now.Status.Words : null;
+            return Task.FromResult(failed is not null || isThere(now.Status));
+        }, context.StepStartedAt + limit, options.LookEvery, clock, cancellation);
+        if (failed is not null)
+            return failed.Length == 0 ? "the server failed, and its node gave no reason" : failed;
+        if (seen)
+            return null;
+        var node = (await nodes.ListAsync(cancellation)).FirstOrDefault(n => n.Id == nodeId);
+        return node is null ? "its node was removed"
+            : nodes.IsDown(node) ? $"node {node.Hostname} has not been heard of since {node.LastSeen:HH:mm:ss} UTC: see whether its agent runs and reaches the control plane"
+            : $"it was not so within {Quantity.Format(limit)}{(said.Length > 0 ? $"; the last that node {node.Hostname} said: {said}" : $"; node {node.Hostname} said nothing about it: its agent may be of an older version")}";
+    }
+}
