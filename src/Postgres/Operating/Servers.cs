@@ -66,4 +66,37 @@ internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReadi
             : nodes.IsDown(node) ? $"node {node.Hostname} has not been heard of since {node.LastSeen:HH:mm:ss} UTC: see whether its agent runs and reaches the control plane"
             : $"it was not so within {Quantity.Format(limit)}{(said.Length > 0 ? $"; the last that node {node.Hostname} said: {said}" : $"; node {node.Hostname} said nothing about it: its agent may be of an older version")}";
     }
+
+    /// <summary>How long a node that answers is waited for when files are removed.</summary>
+    private static readonly TimeSpan RemoveLimit = TimeSpan.FromMinutes(3);
+
+    /// <summary>
+    /// Has every server of a cluster stopped and its files removed. A node that does not answer does so once it is back, which is
+    /// not waited for: the words then say so.
+    /// </summary>
+    public async Task<string?> RemoveAllAsync<TPlan>(StepContext<TPlan> context, Guid clusterId, CancellationToken cancellation)
+    {
+        await TellAsync(clusterId, rows =>
+        {
+            foreach (var row in rows)
+                row.Desire = ClusterDesire.Removed;
+        }, cancellation);
+        var gone = await store.ReadAsync((db, cancel) => db.Set<ServerRow>().Where(s => s.ClusterId == clusterId).ToListAsync(cancel), cancellation);
+        var pending = new List<string>();
+        foreach (var server in gone)
+        {
+            if (await WaitAsync(context, server.NodeId, server.Id, 0, s => s.State == ServerState.Removed, RemoveLimit, cancellation) is { } why)
+            {
+                pending.Add(why);
+                continue;
+            }
+            await store.WriteAsync(async (db, cancel) =>
+            {
+                await Nodes.ForgetTaskAsync(db, server.NodeId, DatabaseReading.KeyOfServer(server.Id), cancel);
+                await db.Set<ServerRow>().Where(s => s.Id == server.Id).ExecuteDeleteAsync(cancel);
+            }, cancellation);
+            link.ForgetReport(server.NodeId, DatabaseReading.KeyOfServer(server.Id));
+        }
+        return pending.Count == 0 ? null : $"its files go once its node answers again ({string.Join("; ", pending.Distinct())})";
+    }
 }
