@@ -1,43 +1,98 @@
-#pragma warning disable MA0025, CS9113 // A sketch: whoever builds this part takes the line out.
 using Groundcrew.Bedrock;
 
 namespace Groundcrew.Postgres;
 
 /// <summary>
-/// Objects as they are written and read here: compressed, then encrypted, with a checksum of what lies in the storage.
-/// Thread-safe; each writer and reader is for one user.
+/// Objects as they are written and read here: compressed, then encrypted (<c>docs/formats/backup-encryption.md</c>), with a
+/// checksum of what lies in the storage. Thread-safe; each writer and reader is for one user.
 /// </summary>
-/// <param name="storage">Where they lie.</param>
-/// <param name="compression">How new ones are compressed.</param>
-/// <param name="key">The key of new ones and of those that are read; null for none. 32 bytes in base 64.</param>
-internal sealed class Pieces(IBackupStorage storage, Compression compression, Secret? key)
+internal sealed class Pieces
 {
+    /// <summary>The suffix of encrypted objects; it comes after the one of compression.</summary>
+    public const string EncryptedSuffix = ".enc";
+
+    private readonly BackupKey? _key;
+
+    /// <summary>Over a storage.</summary>
+    /// <param name="storage">Where they lie.</param>
+    /// <param name="compression">How new ones are compressed.</param>
+    /// <param name="key">The key of new ones and of those that are read; null for none. 32 bytes in base 64.</param>
+    /// <exception cref="BackupStorageException">The key is none.</exception>
+    public Pieces(IBackupStorage storage, Compression compression, Secret? key)
+    {
+        Storage = storage;
+        Compression = compression;
+        _key = key is null ? null : BackupKey.From(key);
+    }
+
     /// <summary>The storage itself.</summary>
-    public IBackupStorage Storage => storage;
+    public IBackupStorage Storage { get; }
 
     /// <summary>How new ones are compressed.</summary>
-    public Compression Compression => compression;
+    public Compression Compression { get; }
 
     /// <summary>The first 16 digits of the key's checksum; null without a key.</summary>
-    public string? KeyId => throw new NotImplementedException();
+    public string? KeyId => _key?.Id;
 
     /// <summary>
     /// Begins an object. Its key gets the suffixes of compression and encryption (<c>.zst</c>, <c>.enc</c>), which is how it is
     /// known how to read it.
     /// </summary>
-    public PieceWriter Begin(string key) => throw new NotImplementedException($"{key} {storage} {compression}");
+    /// <param name="key">The key, without suffixes.</param>
+    /// <param name="isLarge">It will have many megabytes: other cores compress it, when there are some.</param>
+    /// <exception cref="BackupStorageException">Compression is not to be had here.</exception>
+    public PieceWriter Begin(string key, bool isLarge = false)
+    {
+        var whole = key + SuffixOf(Compression) + (_key is null ? "" : EncryptedSuffix);
+        var stored = new StoredStage(Storage.Begin(whole));
+        PieceStage sealing = _key is null ? stored : new SealStage(stored, _key);
+        return new PieceWriter(whole, Compression switch
+        {
+            Compression.Gzip => new GzipStage(sealing),
+            Compression.Zstd => new ZstdStage(sealing, ZstdStage.DefaultLevel, isLarge ? ZstdStage.WorkersHere : 0),
+            _ => sealing,
+        }, stored);
+    }
 
     /// <summary>Opens an object by its whole key, decrypted and decompressed. Damage is an exception at the latest when its end is read.</summary>
     /// <param name="key">The whole key, with suffixes.</param>
     /// <param name="sha256">The checksum that it should have; null when none is known.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="BackupStorageException">It is not there, is damaged, or its key is another.</exception>
-    public Task<Stream> OpenAsync(string key, string? sha256, CancellationToken cancellation) => throw new NotImplementedException();
-}
+    public async Task<Stream> OpenAsync(string key, string? sha256, CancellationToken cancellation)
+    {
+        var isSealed = key.EndsWith(EncryptedSuffix, StringComparison.Ordinal);
+        if (isSealed && _key is null)
+            throw new BackupStorageException(StorageFailure.Refused, $"'{key}' is encrypted, and no backup key is given.");
+        var inner = isSealed ? key[..^EncryptedSuffix.Length] : key;
+        var stream = await Storage.OpenAsync(key, cancellation);
+        if (sha256 is not null)
+            stream = new CheckedReadStream(stream, key, sha256);
+        if (isSealed)
+            stream = new SealReadStream(stream, key, _key!);
+        return CompressionOf(inner) switch
+        {
+            Compression.Gzip => new GzipReadStream(stream, key),
+            Compression.Zstd => new ZstdReadStream(stream, key),
+            _ => stream,
+        };
+    }
 
-/// <summary>An object that is being written; see <see cref="Pieces.Begin"/>. For one writer; disposing without completing leaves nothing behind.</summary>
-internal abstract class PieceWriter : Stream
-{
-    /// <summary>Makes it durable and visible.</summary>
-    public abstract Task<BackupFile> CompleteAsync(CancellationToken cancellation);
+    /// <summary>How an object is compressed, by its key.</summary>
+    /// <param name="key">With or without the suffix of encryption.</param>
+    public static Compression CompressionOf(string key)
+    {
+        var inner = key.EndsWith(EncryptedSuffix, StringComparison.Ordinal) ? key.AsSpan(0, key.Length - EncryptedSuffix.Length) : key;
+        return inner.EndsWith(".gz", StringComparison.Ordinal) ? Compression.Gzip
+            : inner.EndsWith(".zst", StringComparison.Ordinal) ? Compression.Zstd
+            : Compression.None;
+    }
+
+    /// <summary>The suffix of objects that are compressed so.</summary>
+    public static string SuffixOf(Compression compression) => compression switch
+    {
+        Compression.Gzip => ".gz",
+        Compression.Zstd => ".zst",
+        _ => "",
+    };
 }
