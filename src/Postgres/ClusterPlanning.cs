@@ -89,14 +89,11 @@ internal static class ClusterPlanning
             ServerId = server.Id, ClusterId = cluster.Id, Name = cluster.ArchiveName, Version = settings.Version, Desire = server.Desire, Role = server.Role,
             PrimaryHost = isStandby ? HostOf(primary!.NodeId, primary.Hostname, server.NodeId) : null, PrimaryPort = isStandby ? primary!.Port : null,
             Port = server.Port, Listen = settings.Listen, Networks = settings.Networks, MemoryBytes = settings.MemoryBytes, Settings = settings.Parameters,
-            Databases = [.. settings.Databases.Select(d => new DatabaseSpec(d.Name, OwnerOf(cluster.Name), d.Extensions))],
-            Roles = RolesOf(cluster.Name, settings),
+            Databases = [.. settings.Databases.Select(d => new DatabaseSpec(d.Name, settings.Owner, d.Extensions))],
+            Roles = RolesOf(settings),
             Archive = server.Role == ServerRole.Primary ? settings.Archive : null,
         };
     }
-
-    /// <summary>The role that owns every database of a cluster; nobody logs in as it.</summary>
-    public static string OwnerOf(string cluster) => $"{IdentifierOf(cluster)}_owner";
 
     /// <summary>A name of PostgreSQL from a slug.</summary>
     public static string IdentifierOf(string slug)
@@ -105,9 +102,9 @@ internal static class ClusterPlanning
         return char.IsAsciiDigit(name[0]) ? $"d{name}" : name;
     }
 
-    private static List<RoleSpec> RolesOf(string cluster, DatabaseSettings settings)
+    private static List<RoleSpec> RolesOf(DatabaseSettings settings)
     {
-        var owner = OwnerOf(cluster);
+        var owner = settings.Owner;
         string[] all = [.. settings.Databases.Select(d => d.Name)];
         List<RoleSpec> roles = [new(owner, null, [])];
         roles.AddRange(settings.Logins.Select(l => new RoleSpec(

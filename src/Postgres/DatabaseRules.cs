@@ -31,6 +31,7 @@ internal static partial class DatabaseRules
         var identifier = ClusterPlanning.IdentifierOf(name);
         return settings with
         {
+            Owner = settings.Owner.Length == 0 ? $"{identifier}_owner" : settings.Owner,
             Databases = settings.Databases.Count == 0 ? [new WantedDatabase(identifier, [])] : settings.Databases,
             Logins = settings.Logins.Count == 0 ? [new DatabaseLogin(identifier, [])] : settings.Logins,
             Archive = settings.Archive ?? (options.BackupUrl is { } url ? new ArchiveSpec(new StorageSpec(url), TimeSpan.FromSeconds(10)) : null),

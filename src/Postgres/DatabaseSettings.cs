@@ -41,6 +41,9 @@ public sealed record DatabaseSettings
     /// <summary>Settings of <c>postgresql.conf</c> that go before the derived ones.</summary>
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The role that owns every database; nobody logs in as it. A copy has that of the first.</summary>
+    public string Owner { get; init; } = "";
+
     /// <summary>The databases; at least one.</summary>
     public IReadOnlyList<WantedDatabase> Databases { get; init; } = [];
 
