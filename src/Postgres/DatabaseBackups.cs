@@ -164,6 +164,13 @@ public sealed class DatabaseBackups
                 Work = work(info, info.Settings.Archive!), ArchiveName = info.ArchiveName, ScheduleId = schedule, LookAt = lookAt,
             };
             string[] leases = kind == JobOperations.PruneKind ? [DatabaseReading.BackupLeaseOf(row.Id), DatabaseReading.RestoreLeaseOf(row.Id)] : [DatabaseReading.BackupLeaseOf(row.Id)];
-            return await _change.BeginAsync(db, _jobs.All[kind], plan, info.Subject, summary, actor, leases, cancel);
+            var begun = await _change.BeginAsync(db, _jobs.All[kind], plan, info.Subject, summary, actor, leases, cancel);
+            if (begun is DatabaseAnswer.Accepted accepted)
+            {
+                if (kind == JobOperations.BackupKind)
+                    row.FirstBackupBegunAt = _change.Clock.StoreNow();
+                await ScheduleRecords.BegunAsync(db, schedule, accepted.Operation.Id, _change.Clock.StoreNow(), cancel);
+            }
+            return begun;
         }, cancellation);
 }

@@ -46,6 +46,14 @@ internal sealed class DrillRecords(Store store, TimeProvider clock)
 /// <summary>What came of a schedule's operations. Thread-safe.</summary>
 internal sealed class ScheduleRecords(ISignals signals, TimeProvider clock)
 {
+    /// <summary>Keeps that an operation began, in the transaction that begins it: no slot begins two.</summary>
+    public static async Task BegunAsync(StoreContext db, Guid? scheduleId, Guid operation, DateTimeOffset now, CancellationToken cancellation)
+    {
+        if (scheduleId is null || await db.Set<ScheduleRow>().AsTracking().SingleOrDefaultAsync(s => s.Id == scheduleId, cancellation) is not { } row)
+            return;
+        (row.HandledUntil, row.LastOperation, row.LastStartedAt, row.LastEndedAt, row.IsLastGood, row.LastWords) = (now, operation, now, null, null, null);
+    }
+
     /// <summary>Keeps how an operation ended, in the transaction of its end.</summary>
     public async Task EndedAsync(StoreContext db, Guid? scheduleId, OperationOutcome outcome)
     {

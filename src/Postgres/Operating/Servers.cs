@@ -74,14 +74,22 @@ internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReadi
     /// Has every server of a cluster stopped and its files removed. A node that does not answer does so once it is back, which is
     /// not waited for: the words then say so.
     /// </summary>
-    public async Task<string?> RemoveAllAsync<TPlan>(StepContext<TPlan> context, Guid clusterId, CancellationToken cancellation)
+    public Task<string?> RemoveAllAsync<TPlan>(StepContext<TPlan> context, Guid clusterId, CancellationToken cancellation) =>
+        RemoveAsync(context, clusterId, null, cancellation);
+
+    /// <summary>The same with one server.</summary>
+    public Task<string?> RemoveOneAsync<TPlan>(StepContext<TPlan> context, Guid clusterId, Guid serverId, CancellationToken cancellation) =>
+        RemoveAsync(context, clusterId, serverId, cancellation);
+
+    private async Task<string?> RemoveAsync<TPlan>(StepContext<TPlan> context, Guid clusterId, Guid? only, CancellationToken cancellation)
     {
         await TellAsync(clusterId, rows =>
         {
-            foreach (var row in rows)
+            foreach (var row in rows.Where(r => only is null || r.Id == only))
                 row.Desire = ClusterDesire.Removed;
         }, cancellation);
-        var gone = await store.ReadAsync((db, cancel) => db.Set<ServerRow>().Where(s => s.ClusterId == clusterId).ToListAsync(cancel), cancellation);
+        var gone = await store.ReadAsync((db, cancel) => db.Set<ServerRow>()
+            .Where(s => s.ClusterId == clusterId && (only == null || s.Id == only) && s.Desire == ClusterDesire.Removed).ToListAsync(cancel), cancellation);
         var pending = new List<string>();
         foreach (var server in gone)
         {

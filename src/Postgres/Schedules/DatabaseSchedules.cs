@@ -9,7 +9,7 @@ namespace Groundcrew.Postgres;
 /// <param name="Cron">Minute, hour, day, month and weekday.</param>
 /// <param name="Zone">A time zone of the IANA database; UTC when it is null.</param>
 /// <param name="Jitter">It begins up to so much later, always by the same.</param>
-/// <param name="Database">Dumps and upkeep: which database; null for every one.</param>
+/// <param name="Database">Dumps and upkeep: which database; null for the first.</param>
 /// <param name="Template">Dumps: the template of their names (T-49); null for the usual.</param>
 public sealed record WantedSchedule(ScheduleKind Kind, string? Cron, string? Zone, TimeSpan Jitter, string? Database = null, string? Template = null);
 
