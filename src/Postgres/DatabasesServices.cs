@@ -43,6 +43,8 @@ public static class DatabasesServices
             .AddSingleton(s => new DatabaseMoves(
                 s.GetRequiredService<Operations>(), s.GetRequiredService<DatabaseChange>(), s.GetRequiredService<DatabaseSecrets>(), s.GetRequiredService<Nodes>(),
                 s.GetRequiredService<DatabasesOptions>(), s.GetRequiredService<MoveOperations>(), s.GetRequiredService<StandbyOperations>(), s.GetRequiredService<RotateOperation>()))
+            .AddSingleton(s => new DatabaseLooks(
+                s.GetRequiredService<DatabaseReading>(), s.GetRequiredService<DatabaseSecrets>(), s.GetRequiredService<Link>(), s.GetRequiredService<TimeProvider>()))
             .AddSingleton(s => new DatabaseSchedules(s.GetRequiredService<Store>(), s.GetRequiredService<DatabaseChange>(), scheduled))
             .AddSingleton<ILoop>(s => new SchedulesLoop(
                 s.GetRequiredService<Store>(), s.GetRequiredService<DatabaseReading>(), s.GetRequiredService<DatabaseBackups>(), s.GetRequiredService<ISignals>(), scheduled,
