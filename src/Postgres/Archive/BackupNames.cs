@@ -53,6 +53,8 @@ internal static class BackupNames
             problems.Add("bad-template", path, $"'{other}' may not stand in the name of a dump.", "Use letters, digits, '-', '_', '.', {date}, {time}, {database} and {cluster}.");
         else if (rest.Length > 0 && !char.IsAsciiLetterOrDigit(rest[0]))
             problems.Add("bad-template", path, $"'{template}' begins with '{rest[0]}'.", "Begin it with a letter or digit.");
+        if (plain.StartsWith("base-", StringComparison.Ordinal))
+            problems.Add("bad-template", path, $"'{template}' begins as the names of base backups do.", "Begin it with another word than 'base-'.");
         if (template.Length > LongestName)
             problems.Add("bad-template", path, $"The template has {template.Length} characters; {LongestName} are the most.", "Make it shorter.");
     }

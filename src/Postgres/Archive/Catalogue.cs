@@ -35,7 +35,19 @@ public sealed record ArchiveHistory(string SystemId, IReadOnlyList<BaseBackupMan
 /// <param name="Problems">What could not be read, for people.</param>
 public sealed record Catalogue(
     string Cluster, IReadOnlyList<ArchiveHistory> Histories, IReadOnlyList<DumpManifest> Dumps, IReadOnlyList<BackupMark> Marks,
-    IReadOnlyList<StoredObject> Unfinished, IReadOnlyList<string> Problems);
+    IReadOnlyList<StoredObject> Unfinished, IReadOnlyList<string> Problems)
+{
+    /// <summary>Keys of manifests, marks and history files that are there and could not be read: whatever they say may still hold.</summary>
+    public IReadOnlyList<string> Unread { get; init; } = [];
+}
+
+/// <summary>A stretch of time of which nothing can be restored, between two that can. For people to see.</summary>
+/// <param name="SystemId">The history that goes on behind it.</param>
+/// <param name="From">The last place before it.</param>
+/// <param name="To">The first place behind it; null when nothing is restorable behind it.</param>
+/// <param name="FromTime">The last moment before it.</param>
+/// <param name="ToTime">The first moment behind it; null when there is none.</param>
+public sealed record RecoveryGap(string SystemId, Lsn From, Lsn? To, DateTimeOffset FromTime, DateTimeOffset? ToTime);
 
 /// <summary>What a restore will do, before it does it.</summary>
 /// <param name="SystemId">The history.</param>

@@ -102,6 +102,7 @@ public sealed class ArchiveLayoutTests
     [InlineData("backups/{date}_{time}", 1)]
     [InlineData("{day}_{time}", 2)]
     [InlineData("-{date}_{time}", 1)]
+    [InlineData("base-{date}-{time}", 1)]
     [InlineData("", 1)]
     public void A_template_that_makes_no_good_names_is_refused(string template, int count)
     {
