@@ -76,7 +76,7 @@ public sealed class DatabaseBackups
     {
         if (await SeenAsync(org, name, cancellation) is not { } seen)
             return new DatabaseAnswer.NotFound($"database {org}/{name}");
-        var found = backup is null ? seen.Seen.Backups.FirstOrDefault() : seen.Seen.Backups.FirstOrDefault(b => b.Name == backup);
+        var found = backup is null ? seen.Seen.Backups is [var latest, ..] ? latest : null : seen.Seen.Backups.FirstOrDefault(b => b.Name == backup);
         if (found is null)
             return backup is null
                 ? new DatabaseAnswer.Conflict($"{org}/{name} has no backup to look at. {seen.Problem ?? $"Take one: crew db backup {org}/{name}"}")

@@ -77,7 +77,7 @@ public sealed class DatabaseMoves
                 return new DatabaseAnswer.Conflict($"{info.Subject} is run by somebody else. Change the password there, and give its new address: crew db create {info.Subject} --url-file FILE");
             if (info.State != DatabaseState.Ready)
                 return new DatabaseAnswer.Conflict($"{info.Subject} is {info.Health}: its passwords cannot be changed now.");
-            if ((login is null ? info.Settings.Logins.FirstOrDefault() : info.Settings.Logins.FirstOrDefault(l => l.Name == login)) is not { } found)
+            if ((login is null ? info.Settings.Logins[0] : info.Settings.Logins.FirstOrDefault(l => l.Name == login)) is not { } found)
                 return new DatabaseAnswer.NotFound($"login '{login}' of {info.Subject}; it has {string.Join(", ", info.Settings.Logins.Select(l => l.Name))}");
             var turned = found with { Turn = found.Turn + 1 };
             var plan = new RotatePlan(row.Id, org, info.Subject, found.Name, found.Role, turned.Role, turned.Turn,

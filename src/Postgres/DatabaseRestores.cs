@@ -2,7 +2,6 @@ using System.Globalization;
 using Groundcrew.Bedrock;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
-using Microsoft.EntityFrameworkCore;
 
 namespace Groundcrew.Postgres;
 

@@ -113,7 +113,7 @@ public sealed class Databases
     {
         if (await FindAsync(org, name, cancellation) is not { State: DatabaseState.Ready } info)
             return null;
-        var found = login is null ? info.Settings.Logins.FirstOrDefault() : info.Settings.Logins.FirstOrDefault(l => l.Name == login);
+        var found = login is null ? info.Settings.Logins is [var first, ..] ? first : null : info.Settings.Logins.FirstOrDefault(l => l.Name == login);
         if ((found is null && !info.IsExternal) || await _secrets.RevealAsync(org, DatabaseSecrets.UrlOf(name, info.IsExternal ? null : found!.Name), cancellation) is not { } url)
             return null;
         await _audit.WriteAsync(actor, "database.connect", info.Subject, "ok", new { login = found?.Name }, cancellation: cancellation);
