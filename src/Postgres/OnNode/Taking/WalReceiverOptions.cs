@@ -27,6 +27,9 @@ internal sealed record WalReceiverOptions
     /// <summary>The longest wait between two attempts.</summary>
     public TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>How long the storage may take for one object before it is asked again.</summary>
+    public TimeSpan StoreLimit { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>How long a server that shuts down is kept waiting for a storage that does not answer.</summary>
     public TimeSpan ShutdownPatience { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -11,7 +11,7 @@ internal static class HealthFindings
     private const long SlotBytes = 4L << 30;
 
     /// <summary>The findings, the most pressing first; each says what to do.</summary>
-    public static IReadOnlyList<string> Of(ServerHealth health) =>
+    public static IReadOnlyList<string> Of(HealthView health) =>
     [
         .. health.Databases.Where(d => d.ChecksumFailures > 0).Select(d =>
             $"Database '{d.Name}' has read {d.ChecksumFailures} pages with a wrong checksum: its disk or memory is failing. Restore it elsewhere before anything else."),

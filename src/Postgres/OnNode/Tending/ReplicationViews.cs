@@ -59,6 +59,6 @@ public sealed record WritingView(
 /// <param name="Blocked">Statements that wait for a lock.</param>
 /// <param name="Replication">Who follows it.</param>
 /// <param name="Findings">What needs a look; empty when nothing does.</param>
-public sealed record ServerHealth(
+public sealed record HealthView(
     string Version, DateTimeOffset StartedAt, ConnectionsView Connections, IReadOnlyList<DatabaseView> Databases, IReadOnlyList<RunningStatement> LongRunning,
     IReadOnlyList<BlockedStatement> Blocked, ReplicationView Replication, IReadOnlyList<string> Findings);

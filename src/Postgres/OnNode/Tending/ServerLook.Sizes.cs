@@ -7,26 +7,31 @@ internal sealed partial class ServerLook
 {
     // The sum of the columns' mean widths tells how long a row is; with the head of a row (23 bytes, aligned to 24) and its
     // pointer (4) it tells how many pages the rows would fill if there were nothing else in them.
-    private const string TablesSql = """
-        SELECT n.nspname, c.relname, pg_total_relation_size(c.oid), pg_relation_size(c.oid), pg_indexes_size(c.oid),
-          coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
-          greatest(0, pg_relation_size(c.oid) - CASE WHEN c.reltuples <= 0 OR w.width IS NULL THEN pg_relation_size(c.oid) ELSE
+    private const string TablesSql = $"""
+        WITH {Locked}, sized AS (
+          SELECT c.*, n.nspname, CASE WHEN l.oid IS NULL THEN pg_total_relation_size(c.oid) ELSE c.relpages * 8192::int8 END AS total,
+            CASE WHEN l.oid IS NULL THEN pg_relation_size(c.oid) ELSE c.relpages * 8192::int8 END AS own,
+            CASE WHEN l.oid IS NULL THEN pg_indexes_size(c.oid) ELSE 0 END AS indexes
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN (SELECT DISTINCT oid FROM locked) l ON l.oid = c.oid
+          WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%')
+        SELECT c.nspname, c.relname, c.total, c.own, c.indexes, coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
+          greatest(0, c.own - CASE WHEN c.reltuples <= 0 OR w.width IS NULL THEN c.own ELSE
             ceil(c.reltuples * (28 + ceil(w.width / 8.0) * 8) / (8168 * coalesce((
               SELECT option_value::float8 FROM pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor'), 100) / 100)) * 8192 END)::int8,
           greatest(s.last_vacuum, s.last_autovacuum), greatest(s.last_analyze, s.last_autoanalyze), coalesce(s.n_mod_since_analyze, 0),
           coalesce(s.seq_scan, 0), coalesce(s.seq_tup_read, 0), s.idx_scan, age(c.relfrozenxid)::int8
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
-        LEFT JOIN LATERAL (SELECT sum(avg_width * (1 - null_frac)) AS width FROM pg_stats p WHERE p.schemaname = n.nspname AND p.tablename = c.relname AND NOT p.inherited) w ON true
-        WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%'
+        FROM sized c LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+        LEFT JOIN LATERAL (SELECT sum(avg_width * (1 - null_frac)) AS width FROM pg_stats p WHERE p.schemaname = c.nspname AND p.tablename = c.relname AND NOT p.inherited) w ON true
         ORDER BY 3 DESC, 1, 2 LIMIT $1
         """;
 
     // An entry of a b-tree has a head of 8 bytes and a pointer of 4, and pages are built 90 % full. Entries that share a row's
     // key take less, so the estimate never calls an index bloated that is not.
-    private const string IndexesSql = """
-        SELECT n.nspname, t.relname, c.relname, pg_relation_size(c.oid),
+    private const string IndexesSql = $"""
+        WITH {Locked}
+        SELECT n.nspname, t.relname, c.relname, z.own,
           CASE WHEN m.amname <> 'btree' OR c.reltuples <= 0 OR w.width IS NULL OR w.columns < i.indnkeyatts THEN NULL ELSE
-            greatest(0, pg_relation_size(c.oid) - 8192 - ceil(c.reltuples * (12 + ceil(w.width / 8.0) * 8) / (8152 * 0.9)) * 8192)::int8 END,
+            greatest(0, z.own - 8192 - ceil(c.reltuples * (12 + ceil(w.width / 8.0) * 8) / (8152 * 0.9)) * 8192)::int8 END,
           coalesce(s.idx_scan, 0), coalesce(s.idx_tup_read, 0), coalesce(s.idx_tup_fetch, 0),
           i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident, i.indisvalid,
           (SELECT min(o.indexrelid::regclass::text) FROM pg_index o
@@ -35,6 +40,7 @@ internal sealed partial class ServerLook
              AND coalesce(pg_get_expr(o.indpred, o.indrelid), '') = coalesce(pg_get_expr(i.indpred, i.indrelid), '')),
           pg_get_indexdef(i.indexrelid)
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN LATERAL (SELECT CASE WHEN t.oid IN (SELECT oid FROM locked) THEN c.relpages * 8192::int8 ELSE pg_relation_size(c.oid) END AS own) z ON true
         JOIN pg_am m ON m.oid = c.relam LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.indexrelid
         LEFT JOIN LATERAL (
           SELECT sum(p.avg_width * (1 - p.null_frac)) AS width, count(*) AS columns FROM pg_stats p JOIN pg_attribute a ON a.attname = p.attname
@@ -88,7 +94,7 @@ internal sealed partial class ServerLook
             WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT EXISTS (
               SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
                 AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
-            ORDER BY pg_relation_size(c.oid) DESC, 1, 2, 3
+            ORDER BY c.relpages DESC, 1, 2, 3
             """,
             r => ForeignKey(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<string[]>(4)), cancellation);
         var scans = await ReadAsync(database, """

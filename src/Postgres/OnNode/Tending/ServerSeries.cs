@@ -19,19 +19,22 @@ internal sealed record ServerSeries(string Prefix, string Help, string Sql, para
     /// <summary>What concerns a database, read inside of it.</summary>
     public static readonly IReadOnlyList<ServerSeries> OfDatabase =
     [
-        new("pg_stat_user_tables", "Statistics of a table", """
-            SELECT schemaname::text, relname::text, seq_scan, seq_tup_read, coalesce(idx_scan, 0) AS idx_scan, coalesce(idx_tup_fetch, 0) AS idx_tup_fetch, n_tup_ins, n_tup_upd,
+        new("pg_stat_user_tables", "Statistics of a table", $"""
+            WITH {ServerLook.Locked}
+            SELECT s.schemaname::text, s.relname::text, seq_scan, seq_tup_read, coalesce(idx_scan, 0) AS idx_scan, coalesce(idx_tup_fetch, 0) AS idx_tup_fetch, n_tup_ins, n_tup_upd,
               n_tup_del, n_tup_hot_upd, n_live_tup, n_dead_tup, n_mod_since_analyze,
               extract(epoch FROM coalesce(last_vacuum, 'epoch'))::float8 AS last_vacuum, extract(epoch FROM coalesce(last_autovacuum, 'epoch'))::float8 AS last_autovacuum,
               extract(epoch FROM coalesce(last_analyze, 'epoch'))::float8 AS last_analyze, extract(epoch FROM coalesce(last_autoanalyze, 'epoch'))::float8 AS last_autoanalyze,
               vacuum_count, autovacuum_count, analyze_count, autoanalyze_count,
-              pg_total_relation_size(relid) AS size_bytes, pg_table_size(relid) AS table_size_bytes, pg_indexes_size(relid) AS index_size_bytes
-            FROM pg_stat_user_tables ORDER BY pg_total_relation_size(relid) DESC LIMIT 200
+              CASE WHEN l.oid IS NULL THEN pg_total_relation_size(relid) END AS size_bytes, CASE WHEN l.oid IS NULL THEN pg_table_size(relid) END AS table_size_bytes,
+              CASE WHEN l.oid IS NULL THEN pg_indexes_size(relid) END AS index_size_bytes
+            FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid LEFT JOIN (SELECT DISTINCT oid FROM locked) l ON l.oid = s.relid
+            ORDER BY c.relpages DESC, 1, 2 LIMIT 200
             """, "seq_scan", "seq_tup_read", "idx_scan", "idx_tup_fetch", "n_tup_ins", "n_tup_upd", "n_tup_del", "n_tup_hot_upd", "vacuum_count", "autovacuum_count", "analyze_count", "autoanalyze_count"),
         new("pg_statio_user_tables", "Blocks of a table", """
-            SELECT schemaname::text, relname::text, coalesce(heap_blks_read, 0) AS heap_blocks_read, coalesce(heap_blks_hit, 0) AS heap_blocks_hit,
+            SELECT s.schemaname::text, s.relname::text, coalesce(heap_blks_read, 0) AS heap_blocks_read, coalesce(heap_blks_hit, 0) AS heap_blocks_hit,
               coalesce(idx_blks_read, 0) AS idx_blocks_read, coalesce(idx_blks_hit, 0) AS idx_blocks_hit
-            FROM pg_statio_user_tables ORDER BY pg_total_relation_size(relid) DESC LIMIT 200
+            FROM pg_statio_user_tables s JOIN pg_class c ON c.oid = s.relid ORDER BY c.relpages DESC, 1, 2 LIMIT 200
             """, "heap_blocks_read", "heap_blocks_hit", "idx_blocks_read", "idx_blocks_hit"),
     ];
 

@@ -49,6 +49,8 @@ internal sealed class UpkeepRunner(IServers servers, TimeProvider clock) : IJobR
             Upkeep.Reindex => await UpkeepTargets.IndexesAsync(connection, open, work, cancellation),
             _ => throw new JobFailedException($"'{work.Upkeep}' is no upkeep that this node knows."),
         };
+        if (targets.Count == 0 && work.Only.Count > 0)
+            throw new JobFailedException($"Database '{work.Database}' has no {(work.Upkeep is Upkeep.Vacuum ? "table" : "index or table")} of the name '{string.Join("' or '", work.Only)}'.");
         progress.Expect(targets.Sum(t => t.Bytes));
         var freed = await DoAllAsync(connection, targets, lines, progress, cancellation);
         if (targets.Count == 0)
@@ -75,11 +77,9 @@ internal sealed class UpkeepRunner(IServers servers, TimeProvider clock) : IJobR
             {
                 waiting.Enqueue((next.Target, true));
             }
-            catch (PostgresException e) when (e.SqlState is NoLockInTime or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedObject)
+            catch (PostgresException e) when (WhySkipped(e.SqlState) is { } why)
             {
-                lines.Add(e.SqlState == NoLockInTime
-                    ? $"{next.Target.Words}: skipped, somebody else has it locked."
-                    : $"{next.Target.Words}: skipped, it is not there any more.");
+                lines.Add($"{next.Target.Words}: skipped, {why}.");
                 progress.Add(next.Target.Bytes);
             }
             finally
@@ -90,6 +90,14 @@ internal sealed class UpkeepRunner(IServers servers, TimeProvider clock) : IJobR
         }
         return freed;
     }
+
+    private static string? WhySkipped(string code) => code switch
+    {
+        NoLockInTime => "somebody else has it locked",
+        PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedObject => "it is not there any more",
+        PostgresErrorCodes.FeatureNotSupported => "PostgreSQL cannot rebuild it without stopping writers",
+        _ => null,
+    };
 
     private async Task<long> DoAsync(NpgsqlConnection connection, UpkeepTarget target, List<string> lines, CancellationToken cancellation)
     {

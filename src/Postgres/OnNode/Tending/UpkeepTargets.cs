@@ -18,8 +18,9 @@ internal static class UpkeepTargets
 
     /// <summary>Tables with dead rows, or with changes that their statistics do not know; or those that are named.</summary>
     public static Task<List<UpkeepTarget>> TablesAsync(NpgsqlConnection connection, IReadOnlyList<string> only, CancellationToken cancellation) =>
-        ReadAsync(connection, """
-            SELECT s.schemaname, s.relname, pg_table_size(s.relid)
+        ReadAsync(connection, $"""
+            WITH {ServerLook.Locked}
+            SELECT s.schemaname, s.relname, CASE WHEN s.relid IN (SELECT oid FROM locked) THEN c.relpages * 8192::int8 ELSE pg_table_size(s.relid) END
             FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid
             WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND s.schemaname NOT LIKE 'pg\_toast%' AND s.schemaname <> 'information_schema' AND CASE
               WHEN cardinality($1) > 0 THEN s.relname = ANY ($1) OR s.schemaname || '.' || s.relname = ANY ($1)
@@ -39,8 +40,9 @@ internal static class UpkeepTargets
         NpgsqlConnection connection, Func<string, CancellationToken, Task<NpgsqlConnection>> open, Maintain work, CancellationToken cancellation)
     {
         if (work.Only.Count > 0)
-            return await ReadAsync(connection, """
-                SELECT n.nspname, c.relname, pg_relation_size(c.oid)
+            return await ReadAsync(connection, $"""
+                WITH {ServerLook.Locked}
+                SELECT n.nspname, c.relname, CASE WHEN t.oid IN (SELECT oid FROM locked) THEN c.relpages * 8192::int8 ELSE pg_relation_size(c.oid) END
                 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE c.relkind = 'i' AND NOT i.indisexclusion AND n.nspname <> 'pg_catalog' AND n.nspname NOT LIKE 'pg\_toast%'
                   AND (c.relname = ANY ($1) OR n.nspname || '.' || c.relname = ANY ($1) OR t.relname = ANY ($1) OR n.nspname || '.' || t.relname = ANY ($1))
@@ -49,7 +51,7 @@ internal static class UpkeepTargets
         var indexes = await new ServerLook(open, TimeSpan.FromMinutes(1)).IndexesAsync(work.Database, cancellation);
         return
         [
-            .. indexes.Where(i => i.BloatBytes >= LeastBloatBytes && i.BloatBytes >= LeastBloatShare * i.Bytes && !i.Definition.Contains(" EXCLUDE ", StringComparison.Ordinal))
+            .. indexes.Where(i => i.BloatBytes >= LeastBloatBytes && i.BloatBytes >= LeastBloatShare * i.Bytes)
                 .OrderByDescending(i => i.BloatBytes).Select(i => Rebuild(i.Schema, i.Name, i.Bytes)),
         ];
     }

@@ -124,7 +124,7 @@ internal sealed class BaseBackupStream
             : throw new WireException("The server ended a base backup and did not say where.");
     }
 
-    private static BackupPiece Read(ReadOnlyMemory<byte> message)
+    internal static BackupPiece Read(ReadOnlyMemory<byte> message)
     {
         var body = new WireBody(message.Span);
         var kind = (char)body.Byte();

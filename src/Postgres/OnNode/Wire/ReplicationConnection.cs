@@ -15,14 +15,16 @@ internal sealed record SystemIdentity(string SystemId, uint Timeline, Lsn End);
 internal sealed record SlotState(Lsn? Restart, uint? Timeline);
 
 /// <summary>
-/// A connection that speaks PostgreSQL's streaming replication protocol, physical replication, version 15. For one user at a
-/// time; a stream that it gives has to end before the next command. Disposing closes it, at whatever place it is.
+/// A connection that speaks PostgreSQL's streaming replication protocol, physical replication, version 15. Commands that answer
+/// in rows may be given by several at once; a stream has to end before the next command. Disposing closes it, at whatever place it is.
 /// </summary>
 internal sealed class ReplicationConnection : IAsyncDisposable
 {
     private readonly Stream _stream;
     private readonly WireReader _reader;
     private readonly WireWriter _writer;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private Dictionary<string, string> _parameters = [];
 
     private ReplicationConnection(Stream stream, ReplicationTarget target)
     {
@@ -34,7 +36,10 @@ internal sealed class ReplicationConnection : IAsyncDisposable
     public ReplicationTarget Target { get; }
 
     /// <summary>What the server told about itself in the login.</summary>
-    public IReadOnlyDictionary<string, string> Parameters { get; private set; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Parameters => _parameters;
+
+    /// <summary>Whether the server is a standby, by what it told last; it tells when it is promoted.</summary>
+    public bool IsStandby => _parameters.GetValueOrDefault("in_hot_standby") == "on";
 
     /// <summary>The server's major version; 0 when it did not tell.</summary>
     public int MajorVersion { get; private set; }
@@ -54,7 +59,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         try
         {
             connection = new(await WireDial.OpenAsync(target, either.Token), target);
-            connection.Parameters = await WireLogin.RunAsync(connection._reader, connection._writer, target, either.Token);
+            connection._parameters = await WireLogin.RunAsync(connection._reader, connection._writer, target, either.Token);
             connection.MajorVersion = Major(connection.Parameters.GetValueOrDefault("server_version", ""));
             return connection;
         }
@@ -147,6 +152,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         await _stream.DisposeAsync();
         _reader.Dispose();
         _writer.Dispose();
+        _one.Dispose();
     }
 
     internal async Task QueryAsync(string command, CancellationToken cancellation) => await _writer.SendTextAsync((byte)'Q', command, cancellation);
@@ -159,7 +165,9 @@ internal sealed class ReplicationConnection : IAsyncDisposable
             var message = await _reader.ReadAsync(cancellation);
             if (message.Type is (byte)'E')
                 throw await RefusalAsync(WireBody.Error(message.Body.Span), cancellation);
-            if (message.Type is not ((byte)'N' or (byte)'S'))
+            if (message.Type == (byte)'S')
+                WireLogin.Parameter(message, _parameters);
+            else if (message.Type != (byte)'N')
                 return message;
         }
     }
@@ -197,13 +205,21 @@ internal sealed class ReplicationConnection : IAsyncDisposable
 
     private async Task<List<string?[]>> RowsAsync(string command, CancellationToken cancellation)
     {
-        await QueryAsync(command, cancellation);
-        var rows = await RowsOfNextAsync(cancellation);
-        while ((await NextAsync(cancellation)).Type != (byte)'Z')
+        await _one.WaitAsync(cancellation);
+        try
         {
-            // Replication commands end with a second completion in some versions.
+            await QueryAsync(command, cancellation);
+            var rows = await RowsOfNextAsync(cancellation);
+            while ((await NextAsync(cancellation)).Type != (byte)'Z')
+            {
+                // Replication commands end with a second completion in some versions.
+            }
+            return rows;
         }
-        return rows;
+        finally
+        {
+            _one.Release();
+        }
     }
 
     private async Task<string?[]> SingleRowAsync(string command, int columns, CancellationToken cancellation) =>
@@ -226,7 +242,7 @@ internal sealed class ReplicationConnection : IAsyncDisposable
         return error;
     }
 
-    private static string?[] Row(ReadOnlySpan<byte> message)
+    internal static string?[] Row(ReadOnlySpan<byte> message)
     {
         var body = new WireBody(message);
         var row = new string?[Math.Max((short)0, body.Int16())];

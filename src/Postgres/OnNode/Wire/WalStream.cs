@@ -97,7 +97,7 @@ internal sealed class WalStream
             : throw new WireException("The server ended the stream of its log and did not say how it goes on.");
     }
 
-    private static WalMessage? Read(ReadOnlyMemory<byte> message)
+    internal static WalMessage? Read(ReadOnlyMemory<byte> message)
     {
         const int HeadOfLog = 25;
         var body = new WireBody(message.Span);

@@ -16,7 +16,7 @@ internal static class WireLogin
     /// <summary>Logs in; returns the parameters that the server told, such as <c>server_version</c>.</summary>
     /// <exception cref="PgServerException">The server refused.</exception>
     /// <exception cref="WireException">What it asks for is not offered.</exception>
-    public static async Task<IReadOnlyDictionary<string, string>> RunAsync(WireReader reader, WireWriter writer, ReplicationTarget target, CancellationToken cancellation)
+    public static async Task<Dictionary<string, string>> RunAsync(WireReader reader, WireWriter writer, ReplicationTarget target, CancellationToken cancellation)
     {
         await writer.SendAsync(0, target, static (b, t) => Startup(b, t), cancellation);
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -53,7 +53,8 @@ internal static class WireLogin
         WireWriter.Byte(to, 0);
     }
 
-    private static void Parameter(WireMessage message, Dictionary<string, string> parameters)
+    /// <summary>Takes a parameter that the server tells.</summary>
+    public static void Parameter(WireMessage message, Dictionary<string, string> parameters)
     {
         var body = new WireBody(message.Body.Span);
         var name = body.Text();
@@ -92,7 +93,7 @@ internal static class WireLogin
         }
     }
 
-    private static (int Kind, string Text, List<string> Names) Question(WireMessage message)
+    internal static (int Kind, string Text, List<string> Names) Question(WireMessage message)
     {
         var body = new WireBody(message.Body.Span);
         var kind = body.Int32();
