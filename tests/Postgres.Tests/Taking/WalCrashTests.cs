@@ -66,7 +66,7 @@ public sealed class WalCrashTests
                 await stage.Server.Server.StartAsync(ArchiveStage.Limit, CancellationToken.None);
             }
         }
-        var before = receiver.Status.CaughtUpAt;
+        var before = receiver.Status.CaughtUpAt ?? DateTimeOffset.MinValue;
         await Eventually.TrueAsync(() => receiver.Status.CaughtUpAt > before, "a moment after the last crash", TimeSpan.FromSeconds(90));
         await Task.WhenAll(receiver.AbandonAsync(), stage.Server.Server.StopAsync(StopMode.Kill, ArchiveStage.Limit, CancellationToken.None));
         await stop.CancelAsync();

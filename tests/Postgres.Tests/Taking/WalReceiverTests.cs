@@ -39,7 +39,7 @@ public sealed class WalReceiverTests
         await Eventually.TrueAsync(() => receiver.Status.CaughtUpAt > first + TimeSpan.FromSeconds(1), "time goes on");
         await receiver.DisposeAsync();
         var wal = await stage.WalAsync(await SystemIdAsync(stage), 1);
-        Assert.Single(wal.Pieces, p => p.Start == p.End);
+        Assert.True(wal.Pieces.Count(p => p.Start == p.End) <= 1, "Each moment replaces the one before.");
         Assert.Equal(Cut(receiver.Status.CaughtUpAt), wal.CaughtUpAt);
     }
 
@@ -229,6 +229,7 @@ public sealed class WalReceiverTests
         await File.WriteAllTextAsync(Path.Combine(standby.Options.DataFolder, "standby.signal"), "", TestContext.Current.CancellationToken);
         standby.WriteSettings(new Dictionary<string, string>(TestServer.Small)
         {
+            ["restore_command"] = $"cp {Path.GetDirectoryName(standby.Options.DataFolder)}/archived/%f %p",
             ["primary_conninfo"] = $"host={stage.Target.SocketPath![..stage.Target.SocketPath!.LastIndexOf('/')]} port={stage.Server.Server.Options.Port} user={PgServer.Superuser}",
         });
         await standby.StartAsync(ArchiveStage.Limit, CancellationToken.None);
@@ -239,12 +240,13 @@ public sealed class WalReceiverTests
             receiver.Start();
             var end = await stage.EndAsync();
             await Eventually.TrueAsync(() => receiver.Status.Stored >= end, "the standby's log is stored");
+            var moment = receiver.Status.CaughtUpAt ?? DateTimeOffset.MinValue;
             await standby.PromoteAsync(ArchiveStage.Limit, CancellationToken.None);
             await TestServer.AskAsync(standby, "INSERT INTO t VALUES (2)");
             await TestServer.AskAsync(standby, "CHECKPOINT");
             var later = Lsn.Parse((string)(await TestServer.AskAsync(standby, "SELECT pg_current_wal_flush_lsn()::text"))!);
             Assert.True(await receiver.WaitUntilStoredAsync(2, later, ArchiveStage.Limit, CancellationToken.None), receiver.Status.Problem);
-            await Eventually.TrueAsync(() => receiver.Status.CaughtUpAt is not null, "a moment of the new timeline");
+            await Eventually.TrueAsync(() => receiver.Status.CaughtUpAt > moment, "a moment of the new timeline");
             Assert.Contains(await stage.KeysAsync(), k => k.EndsWith("/history/00000002.history", StringComparison.Ordinal));
             Assert.Empty(receiver.Status.Gaps);
             await receiver.DisposeAsync();

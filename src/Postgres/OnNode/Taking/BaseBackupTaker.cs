@@ -124,7 +124,8 @@ internal sealed class BaseBackupTaker(TimeProvider clock)
         if (request.Receiver is { } receiver && !await receiver.WaitUntilStoredAsync(stream.Timeline, stop, request.WalLimit, cancellation))
             throw new WireException($"The log of the backup, up to {stop}, was not archived within {request.WalLimit.TotalMinutes:0} minutes. {receiver.Status.Problem}");
         var there = await ArchivedWal.ListAsync(archive.Pieces.Storage, archive.Cluster, archive.SystemId, stream.Timeline, cancellation);
-        var end = there.RunFrom(stream.Start);
+        // From the beginning of the segment: a server that recovers reads its first page before any other.
+        var end = there.RunFrom(stream.Start.SegmentStart());
         if (end >= stop)
             return;
         progress.Say($"fetching the log from {end} to {stop}");
