@@ -49,6 +49,7 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         var began = clock.GetTimestamp();
         await FetchAsync(request, progress, cancellation);
         await VerifyAsync(request.Server, request.Plan.Base.Name, progress, cancellation);
+        await DemandNoSpacesAsync(request, cancellation);
         var settings = await PrepareAsync(request, cancellation);
         progress.Say("replaying the log");
         var lastCommit = await RecoverAsync(request, settings, cancellation);
@@ -86,6 +87,22 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         await Task.WhenAll(unpacking, fetching);
     }
 
+    /// <summary>
+    /// A table space that was made behind the base backup would be made again where it was, and PostgreSQL empties that folder
+    /// first: on the machine of the original it would be the original's. So the log is looked through before it is replayed.
+    /// </summary>
+    private static async Task DemandNoSpacesAsync(RecoveryRequest request, CancellationToken cancellation)
+    {
+        foreach (var timeline in WalFiles.Of(request.Plan).GroupBy(w => w.Name[..8], StringComparer.Ordinal))
+        {
+            // It complains of the end of the log, which is no failure here.
+            var seen = await request.Server.Binaries.RunAsync(
+                "pg_waldump", ["--rmgr", "Tablespace", "--path", request.WalFolder, timeline.First().Name, timeline.Last().Name], cancellation);
+            if (NewSpace().Match(seen.Output) is { Success: true } found)
+                throw new JobFailedException($"Behind base backup '{request.Plan.Base.Name}' a table space was made at {found.Groups[1].Value}, and replaying that would empty this folder: restore to a moment before, or take a new base backup and restore to one after it.");
+        }
+    }
+
     /// <summary>Takes out of the folder what belongs to the life of the server that it was copied from.</summary>
     private static async Task<Dictionary<string, string>> PrepareAsync(RecoveryRequest request, CancellationToken cancellation)
     {
@@ -95,7 +112,7 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         foreach (var (name, value) in RecoverySettings.FromControlData(control.Output))
             settings[name] = value;
         string[] files = [.. new[] { "crew.conf", "postgresql.conf", "postgresql.auto.conf" }.Select(f => Path.Combine(data, f)).Where(File.Exists)];
-        if (!settings.ContainsKey("shared_preload_libraries") && RecoverySettings.Preloaded(files.SelectMany(File.ReadLines)) is { } libraries)
+        if (!settings.ContainsKey("shared_preload_libraries") && RecoverySettings.Preloaded(files.SelectMany(f => File.ReadLines(f))) is { } libraries)
             settings["shared_preload_libraries"] = libraries;
         var auto = Path.Combine(data, "postgresql.auto.conf");
         Write(server, auto, File.Exists(auto) ? RecoverySettings.WithoutForeign(await File.ReadAllTextAsync(auto, cancellation)) : "");
@@ -195,6 +212,9 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
     private static DateTimeOffset? LastCommit(string log) =>
         LastCompleted().Matches(log).LastOrDefault() is { } match
         && DateTimeOffset.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+
+    [GeneratedRegex("desc: CREATE \\d+ \"(/[^\"]*)\"", RegexOptions.CultureInvariant)]
+    private static partial Regex NewSpace();
 
     [GeneratedRegex(@"last completed transaction was at log time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*[+-]\d\d)", RegexOptions.CultureInvariant)]
     private static partial Regex LastCompleted();

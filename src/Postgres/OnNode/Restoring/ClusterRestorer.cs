@@ -18,6 +18,7 @@ internal sealed class ClusterRestorer(
 {
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(10);
     private const double Room = 1.05;
+    private const int MostProblems = 5;
 
     /// <inheritdoc/>
     public bool Takes(ClusterWork work) => work is RestoreCluster;
@@ -47,7 +48,7 @@ internal sealed class ClusterRestorer(
     {
         var judged = RecoveryPlanning.Plan(catalogue, systemId, target);
         if (judged.Value is not { } plan)
-            throw new JobFailedException(string.Join(' ', judged.Problems.Select(p => $"{p.Message} {p.Fix}")));
+            throw new JobFailedException(string.Join(' ', judged.Problems.Select(p => $"{p.Message} {p.Fix}").Concat(catalogue.Problems.Take(MostProblems))));
         return plan.Base.Version == version ? plan
             : throw new JobFailedException($"The backup is of PostgreSQL {plan.Base.Version} and the server is version {version}: a physical backup comes back in its own version only; restore a dump otherwise.");
     }

@@ -44,11 +44,19 @@ internal sealed class Verifier(ArchiveOpener archives, string scratchFolder, Tim
         else if (dump is not null)
             await DumpAsync(dump, work.Level, pieces, findings, progress, cancellation);
         else
-            throw new JobFailedException($"The archive of '{work.Cluster}' has no backup '{work.Backup}'.");
+            findings.AddRange(Gone(catalogue, work));
         var kind = findings.Count > 0 ? MarkKind.Damaged : work.Level == VerifyLevel.Tool ? MarkKind.ToolVerified : MarkKind.ChecksumsVerified;
         var words = findings.Count > 0 ? string.Join(' ', findings) : work.Level == VerifyLevel.Tool ? "PostgreSQL's own tool found nothing wrong." : "Every checksum is right.";
         await PlainObjects.MarkAsync(pieces.Storage, work.Cluster, new(work.Backup, kind, clock.GetUtcNow(), words), cancellation);
         return new(findings.Count == 0, findings);
+    }
+
+    /// <summary>A backup of which something is missing is listed no more; why not is a problem of the catalogue.</summary>
+    private static IReadOnlyList<string> Gone(Catalogue catalogue, VerifyBackup work)
+    {
+        string[] names = [$"'{work.Backup}' ", $"/base/{work.Backup}/", $"/dumps/{work.Backup}."];
+        var problems = catalogue.Problems.Where(p => Array.Exists(names, n => p.Contains(n, StringComparison.Ordinal))).ToList();
+        return problems.Count > 0 ? problems : throw new JobFailedException($"The archive of '{work.Cluster}' has no backup '{work.Backup}'.");
     }
 
     private async Task BaseAsync(
