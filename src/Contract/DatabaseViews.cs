@@ -133,7 +133,7 @@ public sealed record DatabaseConnectionView(string Login, string Role, string Da
 public sealed record BackupsView
 {
     /// <summary>Base backups and dumps, newest first.</summary>
-    public required IReadOnlyList<BackupView> Backups { get; init; }
+    public required IReadOnlyList<DatabaseBackupView> Backups { get; init; }
 
     /// <summary>The times of which every moment can be restored.</summary>
     public required IReadOnlyList<RecoveryWindowView> Windows { get; init; }
@@ -161,7 +161,7 @@ public sealed record BackupsView
 }
 
 /// <summary>One backup.</summary>
-public sealed record BackupView
+public sealed record DatabaseBackupView
 {
     /// <summary>Its name.</summary>
     public required string Name { get; init; }

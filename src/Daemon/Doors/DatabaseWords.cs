@@ -81,7 +81,7 @@ internal static class DatabaseWords
         ArchivedUntil = s.Status?.Archive?.CaughtUpAt, ArchiveProblem = s.Status?.Archive?.Problem, Derived = s.Status?.Settings ?? new Dictionary<string, string>(),
     };
 
-    private static BackupView Of(BackupSeen b) => new()
+    private static DatabaseBackupView Of(BackupSeen b) => new()
     {
         Name = b.Name, Kind = b.IsDump ? "dump" : "base", Database = b.Database,
         State = b.IsDamaged ? "damaged" : b.RestoredAt is not null ? "restored" : b.VerifiedAt is not null ? "verified" : "good",

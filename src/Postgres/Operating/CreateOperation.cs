@@ -1,4 +1,3 @@
-using Groundcrew.Fleet;
 using Groundcrew.Journal;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,5 +1,4 @@
 using Groundcrew.Bedrock;
-using Groundcrew.Fleet;
 using Groundcrew.Journal;
 using Microsoft.EntityFrameworkCore;
 

@@ -41,7 +41,7 @@ internal sealed class CronTimes
         // that the clocks leave out is moved by the gap, one that comes twice counts once, the first time.
         var local = Instant.FromDateTimeOffset(moment - _offset).InZone(_zone).LocalDateTime;
         var next = new DateTimeOffset(local.ToDateTimeUnspecified(), TimeSpan.Zero);
-        while (_cron.GetTimeValidAfter(next) is { } candidate)
+        while (_cron.GetNextValidTimeAfter(next) is { } candidate)
         {
             var time = LocalDateTime.FromDateTime(DateTime.SpecifyKind(candidate.UtcDateTime, DateTimeKind.Unspecified)).InZone(_zone, Resolvers.LenientResolver).ToDateTimeOffset().ToUniversalTime() + _offset;
             if (time > moment)
@@ -81,7 +81,7 @@ internal sealed class CronTimes
         {
             var expression = new CronExpression(text) { TimeZone = TimeZoneInfo.Utc };
             if (fields.Take(4).All(f => f.All(c => char.IsAsciiLetterOrDigit(c) || c is '*' or ',' or '-' or '/'))
-                && expression.GetTimeValidAfter(new DateTimeOffset(2024, 1, 1, 0, 0, 0, TimeSpan.Zero)) is not null)
+                && expression.GetNextValidTimeAfter(new DateTimeOffset(2024, 1, 1, 0, 0, 0, TimeSpan.Zero)) is not null)
                 return expression;
         }
         catch (FormatException)

@@ -213,9 +213,9 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
         LastCompleted().Matches(log).LastOrDefault() is { } match
         && DateTimeOffset.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
 
-    [GeneratedRegex("desc: CREATE \\d+ \"(/[^\"]*)\"", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("desc: CREATE \\d+ \"(?<folder>/[^\"]*)\"", RegexOptions.CultureInvariant)]
     private static partial Regex NewSpace();
 
-    [GeneratedRegex(@"last completed transaction was at log time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*[+-]\d\d)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"last completed transaction was at log time (?<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*[+-]\d\d)", RegexOptions.CultureInvariant)]
     private static partial Regex LastCompleted();
 }

@@ -133,7 +133,7 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         return await command.ExecuteScalarAsync(cancellation);
     }
 
-    [GeneratedRegex(@"^\d+; \d+ \d+ EXTENSION - (\S+) *$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\d+; \d+ \d+ EXTENSION - (?<name>\S+) *$", RegexOptions.CultureInvariant)]
     private static partial Regex ExtensionLine();
 
     [GeneratedRegex(@"^\d+; \d+ \d+ COMMENT - EXTENSION ", RegexOptions.CultureInvariant)]
