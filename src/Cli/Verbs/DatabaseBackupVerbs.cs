@@ -102,7 +102,7 @@ internal static class RecoveryChart
             yield break;
         }
         var (start, end) = (view.Windows.Min(w => w.From), view.Windows.Max(w => w.To));
-        if (view.Uncovered.LastOrDefault() is { To: null } open && open.From >= end)
+        if (view.Uncovered is [.., { To: null } open] && open.From >= end)
             end = view.ReadAt is { } now && now > open.From ? now : end;
         var cells = Math.Max(10, width - 2);
         var span = (end - start).Ticks == 0 ? 1 : (end - start).Ticks;
