@@ -13,7 +13,7 @@ public interface IClusterSecretSource
 /// <summary>The servers of a node. Thread-safe.</summary>
 internal interface IServers
 {
-    /// <summary>The server with that id; null when this node has none that runs or should run.</summary>
+    /// <summary>The server with that id, also one that is stopped; null when this node has none, or its version is not installed.</summary>
     NodeServer? Find(Guid serverId);
 }
 
@@ -31,6 +31,10 @@ internal interface IJobRunner
     /// <summary>Does it, and leaves nothing half behind when it throws or is cancelled.</summary>
     /// <exception cref="JobFailedException">It could not be done; the message is for people.</exception>
     Task<JobResult?> RunAsync(ClusterJob job, JobProgress progress, CancellationToken cancellation);
+
+    /// <summary>The agent was ended in the middle of that job: removes what is half of it. Idempotent; it may find nothing.</summary>
+    /// <exception cref="JobFailedException">Something could not be removed; the message is for people.</exception>
+    Task CleanUpAsync(ClusterJob job, CancellationToken cancellation) => Task.CompletedTask;
 }
 
 /// <summary>A job could not be done. The message says what happened and what to do.</summary>

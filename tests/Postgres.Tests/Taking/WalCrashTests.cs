@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Groundcrew.Postgres.OnNode;
-using Groundcrew.Postgres.Tests.Clusters;
 using Groundcrew.Tests.Support;
 using Npgsql;
 using Xunit;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Groundcrew.Bedrock;
 using Groundcrew.Postgres.OnNode;
 using Groundcrew.Postgres.Tests.Clusters;
 using Groundcrew.Tests.Support;

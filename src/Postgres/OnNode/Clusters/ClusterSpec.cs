@@ -37,11 +37,9 @@ public sealed record DatabaseSpec(string Name, string Owner, IReadOnlyList<strin
 /// <param name="Databases">The databases that it may connect to and use; the owner of one needs no mention.</param>
 /// <param name="ConnectionLimit">How many connections it may have; null for no limit.</param>
 /// <param name="IsGone">It should not be there any more: revoked once nobody uses it.</param>
-/// <param name="ActsAs">
-/// The role without login as which it works from the beginning of each session, so that what it makes belongs to that role and
-/// outlives it; null for itself.
-/// </param>
-public sealed record RoleSpec(string Name, string? SecretName, IReadOnlyList<string> Databases, int? ConnectionLimit = null, bool IsGone = false, string? ActsAs = null);
+/// <param name="ActsAs">The role that it acts as from its login on, so that what it makes belongs to that one; null to act as itself. Two logins that act as one owner are how a password is changed without a pause.</param>
+public sealed record RoleSpec(
+    string Name, string? SecretName, IReadOnlyList<string> Databases, int? ConnectionLimit = null, bool IsGone = false, string? ActsAs = null);
 
 /// <summary>How a cluster's log is kept in a storage.</summary>
 /// <param name="Storage">Where.</param>
@@ -108,8 +106,14 @@ public sealed record ClusterSpec
     /// <summary>Where its log and backups go; null for nowhere.</summary>
     public ArchiveSpec? Archive { get; init; }
 
-    /// <summary>The names of standbys of which one has to confirm each commit; empty for none. The synchronous archive is added by the node.</summary>
+    /// <summary>How often a restart was asked for in its life: when it grows, the server is restarted once. Settings that need a restart wait for one.</summary>
+    public int Restarts { get; init; }
+
+    /// <summary>The names of standbys (<see cref="StandbyName"/>) of which one has to confirm each commit; empty for none. The synchronous archive is added by the node.</summary>
     public IReadOnlyList<string> SynchronousStandbys { get; init; } = [];
+
+    /// <summary>The name by which a standby follows: of its slot on the primary, and in <c>synchronous_standby_names</c>.</summary>
+    public static string StandbyName(Guid serverId) => $"crew_{serverId:N}";
 }
 
 /// <summary>The names of a cluster's own secrets, beside those that <see cref="RoleSpec.SecretName"/> names.</summary>
@@ -164,9 +168,31 @@ public enum ServerState
 /// <param name="Archive">How its archive stands; null without one.</param>
 /// <param name="Settings">The settings that were derived, as they are in force, by name.</param>
 /// <param name="Pid">Its process; null when there is none.</param>
+/// <param name="Replication">Who follows it, or whom it follows; null while it does not answer.</param>
+/// <param name="PendingRestart">Settings that were changed and count only after a restart (<see cref="ClusterSpec.Restarts"/>).</param>
+/// <param name="LeavingRoles">Roles that should be gone and are still used, with the number of their sessions.</param>
 public sealed record ServerStatus(
     ServerState State, string Words, ServerRole? Role, string? SystemId, uint Timeline, Lsn Position, ArchiveStatus? Archive,
-    IReadOnlyDictionary<string, string> Settings, int? Pid);
+    IReadOnlyDictionary<string, string> Settings, int? Pid, ReplicationStatus? Replication = null,
+    IReadOnlyList<string>? PendingRestart = null, IReadOnlyDictionary<string, int>? LeavingRoles = null);
+
+/// <summary>How replication stands, seen from one server.</summary>
+/// <param name="IsStreaming">A standby: whether it receives from its primary now; false on a primary.</param>
+/// <param name="Received">A standby: the end of what it received.</param>
+/// <param name="Delay">A standby: how old the newest replayed transaction is while there is more to replay; zero when it is caught up. Null when unknown, and on a primary.</param>
+/// <param name="Slots">The slots of the server, and who reads them.</param>
+public sealed record ReplicationStatus(bool IsStreaming, Lsn Received, TimeSpan? Delay, IReadOnlyList<SlotStatus> Slots);
+
+/// <summary>One replication slot, or one follower without a slot.</summary>
+/// <param name="Name">Its name: a standby's <see cref="ClusterSpec.StandbyName"/>, or the archive's.</param>
+/// <param name="IsActive">Whether somebody reads it.</param>
+/// <param name="State">The log that it holds (<c>reserved</c>, <c>extended</c>, <c>unreserved</c>, <c>lost</c>); empty before it was read.</param>
+/// <param name="HeldBytes">How much log is kept for it.</param>
+/// <param name="Flushed">What its reader has made durable; zero while nobody reads.</param>
+/// <param name="Replayed">What its reader has replayed.</param>
+/// <param name="Delay">How long its reader takes to replay what is written now; null when it is caught up or nobody reads.</param>
+/// <param name="IsSynchronous">Whether commits wait for it.</param>
+public sealed record SlotStatus(string Name, bool IsActive, string State, long HeldBytes, Lsn Flushed, Lsn Replayed, TimeSpan? Delay, bool IsSynchronous);
 
 /// <summary>How the archive of a server's log stands.</summary>
 /// <param name="Received">The end of what was received.</param>

@@ -71,6 +71,30 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
     /// <summary>The major version that the data folder belongs to; null before it is made.</summary>
     public string? DataVersion => _files.Version;
 
+    /// <summary>Whether the data folder is a standby's (<c>standby.signal</c>).</summary>
+    public bool IsStandby => _files.IsStandby;
+
+    /// <summary>
+    /// Whether the server is fenced: nothing of ours starts it, whoever holds an object for it. The mark lies beside the data
+    /// folder and is durable.
+    /// </summary>
+    public bool IsFenced
+    {
+        get => File.Exists(FenceMark);
+        set
+        {
+            if (value)
+                DurableFiles.Real.Replace(FenceMark, "Stopped by the control plane; it is started when the control plane says so.\n");
+            else
+                DurableFiles.Real.Delete(FenceMark);
+        }
+    }
+
+    private string FenceMark => Path.TrimEndingDirectorySeparator(options.DataFolder) + ".fenced";
+
+    /// <summary>Makes the data folder a standby's: from its next start it follows <c>primary_conninfo</c> and takes no writes.</summary>
+    public void MarkStandby() => _files.MarkStandby();
+
     /// <summary>Makes the data folder: <c>initdb</c> with checksums, UTF-8, SCRAM over TCP, peer over the socket.</summary>
     /// <exception cref="JobFailedException">It could not be made; nothing of it is left.</exception>
     public async Task InitAsync(CancellationToken cancellation)
@@ -156,7 +180,7 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
         {
             var running = Process;
             if (mode == StopMode.Kill)
-                await KillAllAsync(cancellation);
+                await ServerProcess.KillAllAsync(options.DataFolder, clock, cancellation);
             else if (running is not null)
                 ProcessSignals.Send(running.Pid, mode == StopMode.Fast ? Interrupt : Quit);
             if (running is null)
@@ -184,6 +208,9 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
         command.Parameters.Add(new NpgsqlParameter { Value = (int)Math.Max(1, Math.Ceiling(limit.TotalSeconds)) });
         if (await command.ExecuteScalarAsync(cancellation) is not true)
             throw new JobFailedException($"The server does not take writes {Quantity.Format(limit)} after its promotion. The end of its log: {ServerLog.EndOf(options.LogFile)}");
+        // pg_rewind reads the timeline of the new primary from its last checkpoint.
+        await using var checkpoint = new NpgsqlCommand("CHECKPOINT", connection) { CommandTimeout = 0 };
+        await checkpoint.ExecuteNonQueryAsync(cancellation);
     }
 
     /// <summary>A connection as superuser over the socket, not from a pool; the caller disposes it.</summary>
@@ -210,13 +237,15 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
     /// <summary>Starts the process, after what an earlier run left is out of its way.</summary>
     private async Task<Process> LaunchAsync(CancellationToken cancellation)
     {
+        if (IsFenced)
+            throw new JobFailedException("The server is fenced: it may be started only by a task that says so.");
         if (_files.Version is not { } version)
             throw new JobFailedException($"'{options.DataFolder}' holds no cluster.");
         if (version != binaries.Version.ToString())
             throw new JobFailedException($"The data folder belongs to PostgreSQL {version}, and the server is version {binaries.Version}: give it the version of its data, or restore a dump into a new one.");
         if (Path.Combine(options.SocketFolder, $".s.PGSQL.{options.Port}").Length > LongestSocketPath)
             throw new JobFailedException($"The path of the socket folder '{options.SocketFolder}' is too long for a socket.");
-        await KillAllAsync(cancellation);
+        await ServerProcess.KillAllAsync(options.DataFolder, clock, cancellation);
         // A pid of before may belong to another server of the same user now, and then PostgreSQL takes it for its own.
         File.Delete(Path.Combine(options.DataFolder, "postmaster.pid"));
         MakeFolders();
@@ -255,17 +284,6 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
                 return;
             if (clock.GetElapsedTime(since) >= limit)
                 throw new JobFailedException($"The server did not answer within {Quantity.Format(limit)} and goes on starting. The end of its log: {ServerLog.EndOf(options.LogFile, logFrom)}");
-            await Task.Delay(Look, clock, cancellation);
-        }
-    }
-
-    /// <summary>SIGKILL to everything on the data folder until nothing is left.</summary>
-    private async Task KillAllAsync(CancellationToken cancellation)
-    {
-        while (ServerProcess.All(options.DataFolder) is { Count: > 0 } left)
-        {
-            foreach (var pid in left)
-                ProcessSignals.Send(pid, ProcessSignals.Kill);
             await Task.Delay(Look, clock, cancellation);
         }
     }

@@ -27,6 +27,14 @@ internal sealed class ServerFiles(string dataFolder, ServerUser user)
         }
     }
 
+    /// <summary>Whether the server follows another.</summary>
+    public bool IsStandby => File.Exists(StandbyMark);
+
+    private string StandbyMark => Path.Combine(dataFolder, "standby.signal");
+
+    /// <summary>Makes it follow another.</summary>
+    public void MarkStandby() => Write(StandbyMark, "");
+
     /// <summary>Writes what every server needs, and what is missing of the rest: a restored folder brings its own, a copied one another machine's.</summary>
     public void WriteAll()
     {

@@ -5,6 +5,9 @@ namespace Groundcrew.Postgres.OnNode;
 /// <summary>The log of a server: its end, and what the best-known complaints mean. Thread-safe.</summary>
 internal static class ServerLog
 {
+    /// <summary>The size at which a log is turned: what it holds becomes <c>….1</c>, in place of the one before.</summary>
+    public const long MostKept = 64 * 1024 * 1024;
+
     private const int MostRead = 16 * 1024;
     private const int MostLines = 12;
 
@@ -39,6 +42,13 @@ internal static class ServerLog
             return "";
         }
     }
+
+    /// <summary>
+    /// Turns a log. PostgreSQL keeps the file open and appends, so it is copied and emptied, as the server's user; lines that are
+    /// written in the moment between are lost.
+    /// </summary>
+    public static async Task TurnAsync(PgBinaries binaries, string file, CancellationToken cancellation) =>
+        await binaries.MustRunAsync("/bin/sh", ["-c", """cp "$1" "$1.1" && : >"$1" """, "crew-turn", file], cancellation);
 
     /// <summary>What PostgreSQL said, behind what it means where that is known.</summary>
     public static string Explain(string said) =>
