@@ -11,6 +11,10 @@ public static class BackupStorages
         var problems = new ProblemList();
         if (spec.Url.StartsWith('/') || spec.Url.StartsWith("file:", StringComparison.Ordinal))
             JudgeFolder(spec, problems);
+        else if (spec.Url.StartsWith(S3Place.Scheme, StringComparison.Ordinal))
+            problems.AddRange(S3Place.Judge(spec).Problems);
+        else if (spec.Url.Contains('@', StringComparison.Ordinal))
+            problems.Add("bad-storage", "url", "It names no storage.", "Write a folder such as /srv/backups, or a bucket such as s3://bucket/prefix, without credentials.");
         else
             problems.Add("bad-storage", "url", $"'{spec.Url}' names no storage.", "Write a folder such as /srv/backups, or a bucket such as s3://bucket/prefix.");
         return problems.IsEmpty ? Judged<StorageSpec>.Good(spec) : Judged<StorageSpec>.Bad(problems.Problems);
@@ -25,7 +29,9 @@ public static class BackupStorages
     {
         if (Judge(spec) is { Problems: { Count: > 0 } problems })
             throw new BackupStorageException(StorageFailure.Refused, string.Join(' ', problems));
-        return new FolderStorage(FolderOf(spec.Url)!, clock, DurableFiles.Real);
+        return FolderOf(spec.Url) is { } folder
+            ? new FolderStorage(folder, clock, DurableFiles.Real)
+            : new S3Storage(S3Place.Judge(spec).Value!, credentials, S3Limits.Default, clock);
     }
 
     private static void JudgeFolder(StorageSpec spec, ProblemList problems)
