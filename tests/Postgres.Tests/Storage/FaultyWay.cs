@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text;
 
 namespace Groundcrew.Postgres.Tests.Storage;
 
@@ -34,6 +36,7 @@ internal sealed class FaultyWay : IAsyncDisposable
     private readonly ConcurrentDictionary<Socket, bool> _open = new();
     private readonly int _port;
     private readonly Task _accepting;
+    private string? _loseAnswerTo;
     private int _done;
 
     public FaultyWay(int port)
@@ -47,6 +50,13 @@ internal sealed class FaultyWay : IAsyncDisposable
 
     /// <summary>How many faults happened.</summary>
     public int Done => Volatile.Read(ref _done);
+
+    /// <summary>The answer to the next request with these ASCII characters is lost, and the connection with it.</summary>
+    public string? LoseAnswerTo
+    {
+        get => Volatile.Read(ref _loseAnswerTo);
+        set => Volatile.Write(ref _loseAnswerTo, value);
+    }
 
     /// <summary>Orders faults, and closes the connections that are open, so that the next request takes the first of them.</summary>
     public void Order(params Fault[] faults)
@@ -95,7 +105,12 @@ internal sealed class FaultyWay : IAsyncDisposable
         try
         {
             await server.ConnectAsync(IPAddress.Loopback, _port, _end.Token);
-            var both = new[] { CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null), CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null) };
+            var loses = new StrongBox<bool>();
+            Task[] both =
+            [
+                CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= IsToBeLost(bytes)),
+                CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null, _ => _ = loses.Value ? throw new OperationCanceledException("The answer is lost.") : false),
+            ];
             await await Task.WhenAny(both);
             Break(client);
             Break(server);
@@ -112,7 +127,16 @@ internal sealed class FaultyWay : IAsyncDisposable
         }
     }
 
-    private async Task CarryAsync(Socket from, Socket to, Fault? fault)
+    private bool IsToBeLost(ReadOnlyMemory<byte> bytes)
+    {
+        if (LoseAnswerTo is not { } text || bytes.Span.IndexOf(Encoding.ASCII.GetBytes(text)) < 0)
+            return false;
+        LoseAnswerTo = null;
+        Interlocked.Increment(ref _done);
+        return true;
+    }
+
+    private async Task CarryAsync(Socket from, Socket to, Fault? fault, Action<ReadOnlyMemory<byte>> see)
     {
         var buffer = new byte[64 * 1024];
         long carried = 0;
@@ -122,6 +146,7 @@ internal sealed class FaultyWay : IAsyncDisposable
             if (read == 0)
                 return;
             var bytes = buffer.AsMemory(0, read);
+            see(bytes);
             if (fault is not null && carried + read > fault.After)
             {
                 Interlocked.Increment(ref _done);
@@ -133,6 +158,11 @@ internal sealed class FaultyWay : IAsyncDisposable
                         break;
                     case FaultKind.Busy:
                         await from.SendAsync("HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), _end.Token);
+                        from.Shutdown(SocketShutdown.Send);
+                        while (await from.ReceiveAsync(buffer, _end.Token) > 0)
+                        {
+                            // What is still sent does not matter; closing at once would take the answer back.
+                        }
                         return;
                     default:
                         await SendAsync(to, bytes[..before]);

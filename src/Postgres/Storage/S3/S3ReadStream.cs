@@ -92,6 +92,8 @@ internal sealed class S3ReadStream : ObjectReadStream
                     _hash.AppendData(buffer.Span[..read]);
                     _position += read;
                     _failures = 0;
+                    if (_position == _length)
+                        Check();
                     return read;
                 }
                 failure = new(StorageFailure.Unavailable, $"Cannot read '{_key}' in {_access.Place}: it broke off after {_position} of {_length} bytes.");

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Net;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -25,7 +26,7 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
     private int _number = 1;
     private string? _uploadId;
     private long _length;
-    private volatile Exception? _failure;
+    private volatile BackupStorageException? _failure;
     private bool _isOver;
     private bool _isDisposed;
 
@@ -135,9 +136,13 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
                 return answer.ETag;
             }, _life.Token);
         }
-        catch (Exception e) when (e is BackupStorageException or OperationCanceledException)
+        catch (BackupStorageException e)
         {
             _failure ??= e;
+        }
+        catch (OperationCanceledException) when (_life.IsCancellationRequested)
+        {
+            // The upload was given up.
         }
         finally
         {
@@ -162,21 +167,37 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
             UploadId = _uploadId,
             PartETags = [.. _sent.OrderBy(part => part.Key).Select(part => new PartETag(part.Key, part.Value))],
         };
+        var isAgain = false;
         await access.AskAsync($"complete '{key}'", async guard =>
         {
+            // It may have been completed, and the answer was lost.
+            if (isAgain && await IsCompletedAsync(guard.Token))
+                return true;
+            isAgain = true;
             try
             {
                 await access.Client.CompleteMultipartUploadAsync(request, guard.Token);
             }
             catch (AmazonS3Exception e) when (S3Faults.Says(e, "NoSuchUpload"))
             {
-                // It may have been completed, and the answer was lost.
-                var found = await access.Client.GetObjectMetadataAsync(access.Bucket, access.Prefix + key, guard.Token);
-                if (found.Metadata[UploadName] != _name)
+                if (!await IsCompletedAsync(guard.Token))
                     throw;
             }
             return true;
         }, cancellation, access.Limits.CompletionStall);
+    }
+
+    private async Task<bool> IsCompletedAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var found = await access.Client.GetObjectMetadataAsync(access.Bucket, access.Prefix + key, cancellation);
+            return found.Metadata[UploadName] == _name;
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
     }
 
     private async Task PutAsync(CancellationToken cancellation)
@@ -220,8 +241,8 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
 
     private void ThrowIfFailed()
     {
-        if (_failure is not null)
-            throw _failure is BackupStorageException e ? new BackupStorageException(e.Failure, e.Message, e) : new OperationCanceledException("The upload was disposed of.", _failure);
+        if (_failure is { } e)
+            throw new BackupStorageException(e.Failure, e.Message, e);
     }
 
     /// <summary>Servers answer with the MD5 of what arrived, unless they encrypt it with a key of their own choice.</summary>
