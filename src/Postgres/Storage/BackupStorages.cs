@@ -24,7 +24,7 @@ public static class BackupStorages
     /// <param name="spec">Which one.</param>
     /// <param name="credentials">S3: <c>access key:secret key</c>; a folder needs none.</param>
     /// <param name="clock">Tells time limits, and how old left-overs are.</param>
-    /// <exception cref="BackupStorageException">It names no storage, its credentials are none, or its folder cannot be read.</exception>
+    /// <exception cref="BackupStorageException">It names no storage, or its credentials are none.</exception>
     public static IBackupStorage Open(StorageSpec spec, Secret? credentials, TimeProvider clock)
     {
         if (Judge(spec) is { Problems: { Count: > 0 } problems })

@@ -109,7 +109,11 @@ internal sealed class FaultyWay : IAsyncDisposable
             Task[] both =
             [
                 CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= IsToBeLost(bytes)),
-                CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null, _ => _ = loses.Value ? throw new OperationCanceledException("The answer is lost.") : false),
+                CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null, _ =>
+                {
+                    if (loses.Value)
+                        throw new OperationCanceledException("The answer is lost.");
+                }),
             ];
             await await Task.WhenAny(both);
             Break(client);
