@@ -15,14 +15,6 @@ internal static partial class DatabaseRules
     private const int MostLogins = 100;
     private const long LeastMemory = 32L * 1024 * 1024;
 
-    /// <summary>What the platform itself sets; a wish of somebody else would break the server or its backups.</summary>
-    private static readonly string[] Ours =
-    [
-        "listen_addresses", "port", "unix_socket_directories", "hba_file", "ident_file", "data_directory", "config_file", "external_pid_file",
-        "archive_mode", "archive_command", "archive_library", "restore_command", "primary_conninfo", "primary_slot_name", "wal_level", "fsync", "full_page_writes",
-        "synchronous_standby_names", "password_encryption", "data_checksums", "logging_collector", "log_directory", "log_filename",
-    ];
-
     /// <summary>The settings with what a name alone decides filled in.</summary>
     public static DatabaseSettings Filled(string name, DatabaseSettings settings, DatabasesOptions options)
     {
@@ -46,7 +38,7 @@ internal static partial class DatabaseRules
             problems.Add("out-of-range", "memory", $"{Quantity.FormatBytes(settings.MemoryBytes)} of memory are too little.", $"Use {Quantity.FormatBytes(LeastMemory)} or more.");
         if (settings.Standbys is < 0 or > 1)
             problems.Add("out-of-range", "standbys", $"{settings.Standbys} standbys are not run.", "Use 0 or 1.");
-        JudgeParameters(settings.Parameters, problems);
+        problems.AddRange(ClusterSettings.Judge(settings.Parameters, Math.Max(settings.MemoryBytes, LeastMemory), "settings"));
         JudgeNames(settings, problems);
         JudgeAddresses(settings, problems);
         if (settings.Archive is { } archive)
@@ -60,19 +52,6 @@ internal static partial class DatabaseRules
             problems.Add("bad-name", path, $"'{name}' is not a name for PostgreSQL here.", $"Use at most {MaxIdentifier} of a-z, 0-9 and '_', beginning with a letter.");
         else if (name is "postgres" or "template0" or "template1" || name.StartsWith("pg_", StringComparison.Ordinal) || name.StartsWith("crew_", StringComparison.Ordinal))
             problems.Add("bad-name", path, $"'{name}' belongs to PostgreSQL or to the platform.", "Choose another name.");
-    }
-
-    private static void JudgeParameters(IReadOnlyDictionary<string, string> parameters, ProblemList problems)
-    {
-        foreach (var (name, value) in parameters)
-        {
-            if (!Parameter().IsMatch(name))
-                problems.Add("bad-name", $"settings.{name}", $"'{name}' is not a setting of PostgreSQL.", "See its manual, chapter 20.");
-            else if (Ours.Contains(name, StringComparer.OrdinalIgnoreCase))
-                problems.Add("reserved", $"settings.{name}", $"The platform sets '{name}' itself.", "Leave it out.");
-            if (value.Any(char.IsControl) || value.Length > 1000)
-                problems.Add("bad-value", $"settings.{name}", "The value has control characters or is too long.", "Write it on one line.");
-        }
     }
 
     private static void JudgeNames(DatabaseSettings settings, ProblemList problems)
@@ -109,13 +88,9 @@ internal static partial class DatabaseRules
 
     private static void JudgeArchive(ArchiveSpec archive, ProblemList problems)
     {
-        var url = archive.Storage.Url;
-        if (!url.StartsWith('/') && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "s3" or "file"))
-            problems.Add("bad-storage", "backups.to", $"'{url}' is not a place for backups.", "Use a folder (/srv/backups) or a bucket (s3://bucket/prefix).");
+        problems.AddRange(BackupStorages.Judge(archive.Storage).Problems.Select(p => p with { Path = p.Path == "url" ? "backups.to" : $"backups.{p.Path}" }));
         if (archive.FlushEvery < TimeSpan.FromSeconds(1) || archive.FlushEvery > TimeSpan.FromHours(1))
             problems.Add("out-of-range", "backups.every", $"{Quantity.Format(archive.FlushEvery)} is not how often the log is stored.", "Use 1s to 1h.");
-        if (archive.Storage.Endpoint is { } endpoint && !(Uri.TryCreate(endpoint, UriKind.Absolute, out var at) && at.Scheme is "http" or "https" && at.UserInfo.Length == 0))
-            problems.Add("bad-address", "backups.endpoint", $"'{endpoint}' is not the address of a storage.", "Use one such as http://127.0.0.1:9000.");
     }
 
     private static void JudgeTimes(DatabaseSettings settings, ProblemList problems)
@@ -150,9 +125,6 @@ internal static partial class DatabaseRules
 
     [GeneratedRegex(@"^[a-z][a-z0-9_]*\z")]
     private static partial Regex Identifier();
-
-    [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_.]{0,62}\z")]
-    private static partial Regex Parameter();
 
     [GeneratedRegex(@"^[a-z][a-z0-9_-]{0,62}\z")]
     private static partial Regex Extension();

@@ -8,6 +8,9 @@ namespace Groundcrew.Postgres;
 /// <summary>Tells nodes what servers should be, and waits until they are. Thread-safe.</summary>
 internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReading reading, DatabasesOptions options, TimeProvider clock)
 {
+    /// <summary>A server that answers and is not as wanted for so long does not become so by waiting.</summary>
+    private static readonly TimeSpan DegradedLimit = TimeSpan.FromSeconds(30);
+
     /// <summary>
     /// Changes what servers of a cluster should be, and tells the nodes of all its servers what holds now; again changes nothing.
     /// </summary>
@@ -46,6 +49,7 @@ internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReadi
     {
         var said = "";
         string? failed = null;
+        DateTimeOffset? degradedSince = null;
         var seen = await link.Reported.WaitUntilAsync(_ =>
         {
             var report = reading.ReportOf(nodeId, serverId);
@@ -54,7 +58,9 @@ internal sealed class Servers(Store store, Nodes nodes, Link link, DatabaseReadi
             var words = $"{now.Status.State.ToString().ToLowerInvariant()}{(now.Status.Words.Length > 0 ? $": {now.Status.Words}" : "")}";
             if (words != said)
                 context.Say(said = words);
-            failed = now.Status.State == ServerState.Failed && !isThere(now.Status) ? now.Status.Words : null;
+            degradedSince = now.Status is { State: ServerState.Degraded, Role: not null } ? degradedSince ?? clock.GetUtcNow() : null;
+            var isHopeless = now.Status.State == ServerState.Failed || clock.GetUtcNow() - degradedSince > DegradedLimit;
+            failed = isHopeless && !isThere(now.Status) ? now.Status.Words : null;
             return Task.FromResult(failed is not null || isThere(now.Status));
         }, context.StepStartedAt + limit, options.LookEvery, clock, cancellation);
         if (failed is not null)
