@@ -18,7 +18,7 @@ internal static class DatabasesDoor
         var all = api.MapGroup("/databases").WithTags("databases");
         all.MapGet("", ListAsync).NeedsInAnyOrg(Role.Viewer).Produces<DatabaseView[]>();
         all.MapPost("", CreateAsync).NeedsInAnyOrg(Role.Admin).Accepts<DatabaseRequest>("application/json").Produces<DatabaseChangeView>(202);
-        all.MapPost("apply", ApplyAsync).NeedsInAnyOrg(Role.Admin).Accepts<ApplyDatabases>("application/json").Produces<DatabaseChangeView[]>(202);
+        all.MapPost("apply", ApplyAsync).NeedsInAnyOrg(Role.Deployer).Accepts<ApplyDatabases>("application/json").Produces<DatabaseChangeView[]>(202);
         var one = all.MapGroup("{org}/{name}");
         one.MapGet("", FindAsync).Needs(Role.Viewer).Produces<DatabaseView>();
         one.MapPatch("", ChangeAsync).Needs(Role.Admin).Accepts<DatabaseRequest>("application/json").Produces<DatabaseChangeView>(202);
@@ -92,7 +92,7 @@ internal static class DatabasesDoor
         if (judged.Value is not { } wanted)
             return Answers.BadInput(judged.Problems);
         var actor = http.Actor();
-        if (!actor.Allows(Role.Admin, wanted.Org))
+        if (!actor.Allows(Role.Deployer, wanted.Org))
             return Answers.Problem(403, ProblemCodes.Forbidden, $"'{actor.Name}' may only act in {actor.Org}.");
         var made = new List<DatabaseChangeView>();
         foreach (var database in wanted.Databases)

@@ -100,6 +100,17 @@ internal static class RequestedDatabase
             : Judged<ManifestDatabases>.Bad(problems.Problems);
     }
 
+    /// <summary>The databases that a deployment names and that have no address yet.</summary>
+    public static async Task<IReadOnlyList<Problem>> MissingAsync(Deploys.DeployRequest wanted, Databases databases, CancellationToken cancellation)
+    {
+        var problems = new ProblemList();
+        foreach (var (variable, secret) in wanted.Settings.Secrets)
+            if (secret.Split('/') is ["database", var name, "url"] && await databases.FindAsync(wanted.Org, name, cancellation) is not { State: DatabaseState.Ready })
+                problems.Add("database-missing", $"databases.{variable}", $"Organization {wanted.Org} has no database '{name}' that is ready.",
+                    $"Make it: crew db create {wanted.Org}/{name}. 'crew deploy' makes those that the manifest describes.");
+        return problems.Problems;
+    }
+
     private static DatabaseSettings Laid(DatabaseSettings below, DatabaseRequest request, ProblemList problems)
     {
         long? memory = request.Memory is { } text ? Quantity.ParseBytes(text, ResourcesManifest.BareMemoryUnit) : null;
