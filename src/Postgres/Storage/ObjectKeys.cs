@@ -22,7 +22,7 @@ internal static class ObjectKeys
     /// <exception cref="ArgumentException">It is not one; the message says why.</exception>
     public static void Require(string key, string under = "")
     {
-        if (Refusal(key) ?? (under.Length > 0 ? Refusal(under + key) : null) is { } why)
+        if ((Refusal(key) ?? (under.Length > 0 ? Refusal(under + key) : null)) is { } why)
             throw new ArgumentException($"'{key}' is not a key of a storage: {why}.", nameof(key));
     }
 

@@ -34,6 +34,7 @@ internal sealed class FaultyWay : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly ConcurrentQueue<Fault> _faults = new();
     private readonly ConcurrentDictionary<Socket, bool> _open = new();
+    private readonly ConcurrentQueue<string> _requests = new();
     private readonly int _port;
     private readonly Task _accepting;
     private string? _loseAnswerTo;
@@ -50,6 +51,12 @@ internal sealed class FaultyWay : IAsyncDisposable
 
     /// <summary>How many faults happened.</summary>
     public int Done => Volatile.Read(ref _done);
+
+    /// <summary>The fault of every connection for which none was ordered.</summary>
+    public Fault? Always { get; init; }
+
+    /// <summary>The first lines of the requests that were seen.</summary>
+    public IReadOnlyCollection<string> Requests => _requests;
 
     /// <summary>The answer to the next request with these ASCII characters is lost, and the connection with it.</summary>
     public string? LoseAnswerTo
@@ -79,7 +86,14 @@ internal sealed class FaultyWay : IAsyncDisposable
 
     private static void Break(Socket socket)
     {
-        socket.LingerState = new(enable: true, 0);
+        try
+        {
+            socket.LingerState = new(enable: true, 0);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It is broken already.
+        }
         socket.Dispose();
     }
 
@@ -102,13 +116,14 @@ internal sealed class FaultyWay : IAsyncDisposable
         using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _open[client] = true;
         _faults.TryDequeue(out var fault);
+        fault ??= Always;
         try
         {
             await server.ConnectAsync(IPAddress.Loopback, _port, _end.Token);
             var loses = new StrongBox<bool>();
             Task[] both =
             [
-                CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= IsToBeLost(bytes)),
+                CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= IsToBeLost(bytes.Span)),
                 CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null, _ =>
                 {
                     if (loses.Value)
@@ -131,9 +146,14 @@ internal sealed class FaultyWay : IAsyncDisposable
         }
     }
 
-    private bool IsToBeLost(ReadOnlyMemory<byte> bytes)
+    private bool IsToBeLost(ReadOnlySpan<byte> bytes)
     {
-        if (LoseAnswerTo is not { } text || bytes.Span.IndexOf(Encoding.ASCII.GetBytes(text)) < 0)
+        // A request begins where a chunk does.
+        if (bytes.IndexOf("\r\n"u8) is not (> 0 and var end) || !bytes[..end].EndsWith(" HTTP/1.1"u8))
+            return false;
+        var line = Encoding.ASCII.GetString(bytes[..end]);
+        _requests.Enqueue(line);
+        if (LoseAnswerTo is not { } text || !line.Contains(text, StringComparison.Ordinal))
             return false;
         LoseAnswerTo = null;
         Interlocked.Increment(ref _done);

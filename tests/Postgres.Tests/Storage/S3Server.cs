@@ -21,7 +21,8 @@ public sealed class S3Server : IDisposable
             ?? throw new FileNotFoundException("The S3 server of these tests is missing. Run eng/setup.");
         Port = FreePort.Next();
         _process = Process.Start(new ProcessStartInfo("node",
-            [program, "-d", _folder.Path, "-a", "127.0.0.1", "-p", $"{Port}", "--silent", "--no-vhost-buckets", "--configure-bucket", Bucket])
+            // Its continuation tokens are made with a cipher that OpenSSL has put aside.
+            ["--openssl-legacy-provider", program, "-d", _folder.Path, "-a", "127.0.0.1", "-p", $"{Port}", "--silent", "--no-vhost-buckets", "--configure-bucket", Bucket])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -37,12 +38,6 @@ public sealed class S3Server : IDisposable
     public int Port { get; }
 
     public string Endpoint => $"http://127.0.0.1:{Port}";
-
-    /// <summary>The uploads in parts that are neither completed nor aborted.</summary>
-    public IReadOnlyList<string> OpenUploads =>
-        Directory.Exists(UploadFolder) ? [.. Directory.GetDirectories(UploadFolder).Select(folder => File.ReadAllText(Path.Combine(folder, "key")))] : [];
-
-    private string UploadFolder => Path.Combine(_folder.Path, Bucket, "._S3rver_uploads");
 
     public void Dispose()
     {

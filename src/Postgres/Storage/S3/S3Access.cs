@@ -22,17 +22,21 @@ internal sealed record S3Access(AmazonS3Client Client, string Bucket, string Pre
     {
         for (var tries = 1; ; tries++)
         {
-            using var guard = new StallGuard(stall ?? Limits.Stall, Clock, cancellation);
-            try
+            BackupStorageException failure;
+            using (var guard = new StallGuard(stall ?? Limits.Stall, Clock, cancellation))
             {
-                return await request(guard);
+                try
+                {
+                    return await request(guard);
+                }
+                catch (Exception e) when (S3Faults.Named(e, doing, Place) is { } named)
+                {
+                    failure = named;
+                }
             }
-            catch (Exception e) when (S3Faults.Named(e, doing, Place) is { } named)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                if (!MayHelp(named) || tries >= Limits.Tries)
-                    throw named;
-            }
+            cancellation.ThrowIfCancellationRequested();
+            if (!MayHelp(failure) || tries >= Limits.Tries)
+                throw failure;
             await PauseAsync(tries, cancellation);
         }
     }

@@ -14,7 +14,7 @@ internal static class S3Faults
     public static BackupStorageException? Named(Exception e, string doing, string place) => e switch
     {
         BackupStorageException named => named,
-        AmazonServiceException answer when answer.StatusCode != 0 => Answered(answer, $"Cannot {doing} in {place}"),
+        AmazonServiceException answer when (int)answer.StatusCode != 0 => Answered(answer, $"Cannot {doing} in {place}"),
         OperationCanceledException => new(StorageFailure.Unavailable, $"Cannot {doing} in {place}: nothing moved any more, and it was broken off.", e),
         AmazonClientException or HttpRequestException or IOException or SocketException or TimeoutException =>
             new(StorageFailure.Unavailable, $"Cannot {doing} in {place}: {Innermost(e)}", e),

@@ -41,7 +41,7 @@ internal sealed partial record S3Place(string Bucket, string Prefix, Uri? Endpoi
     }
 
     /// <summary>For people.</summary>
-    public override string ToString() => $"{Scheme}{Bucket}/{Prefix}{(Endpoint is null ? "" : $" of {Endpoint.GetLeftPart(UriPartial.Authority)}")}".TrimEnd('/');
+    public override string ToString() => $"{Scheme}{Bucket}/{Prefix}".TrimEnd('/') + (Endpoint is null ? "" : $" of {Endpoint.GetLeftPart(UriPartial.Authority)}");
 
     private static Uri? JudgeEndpoint(string? text, ProblemList problems)
     {

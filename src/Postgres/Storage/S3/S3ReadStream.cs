@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
+using Amazon.Runtime.Internal.Util;
 using Amazon.S3.Model;
 
 namespace Groundcrew.Postgres;
 
 /// <summary>
 /// Reads an object of a bucket. What breaks off, stalls or ends too early is asked for again from where it was, of the same
-/// version of the object. An object that was put at once is compared with the MD5 that was written with it. Not thread-safe.
+/// version of the object. An object that was put at once is compared with its MD5. Not thread-safe.
 /// </summary>
 internal sealed class S3ReadStream : ObjectReadStream
 {
@@ -17,9 +18,7 @@ internal sealed class S3ReadStream : ObjectReadStream
     private readonly string _eTag;
     private readonly string? _md5;
     private readonly long _length;
-#pragma warning disable CA5351 // Against accidents on the way; who may write to the bucket may write an MD5 too.
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-#pragma warning restore CA5351
+    private readonly IncrementalHash _hash = S3Md5.New();
     private GetObjectResponse? _response;
     private long _position;
     private int _failures;
@@ -28,7 +27,8 @@ internal sealed class S3ReadStream : ObjectReadStream
     private S3ReadStream(S3Access access, string key, GetObjectResponse response)
     {
         (_access, _key, _response) = (access, key, response);
-        (_eTag, _length, _md5) = (response.ETag, response.ContentLength, response.Metadata[Md5Name]);
+        (_eTag, _length) = (response.ETag, response.ContentLength);
+        _md5 = response.Metadata[Md5Name] ?? S3Md5.Of(response.ETag, response.ServerSideEncryptionMethod);
     }
 
     /// <summary>Begins to read.</summary>
@@ -86,7 +86,7 @@ internal sealed class S3ReadStream : ObjectReadStream
             try
             {
                 var most = (int)Math.Min(buffer.Length, _length - _position);
-                var read = await _response!.ResponseStream.ReadAsync(buffer[..most], guard.Token);
+                var read = await BodyOf(_response!).ReadAsync(buffer[..most], guard.Token);
                 if (read > 0)
                 {
                     _hash.AppendData(buffer.Span[..read]);
@@ -104,13 +104,17 @@ internal sealed class S3ReadStream : ObjectReadStream
                 failure = named;
             }
         }
-        _response.Dispose();
+        _response!.Dispose();
         _response = null;
         if (++_failures >= _access.Limits.Tries)
             throw failure;
         await _access.PauseAsync(_failures, cancellation);
         return 0;
     }
+
+    /// <summary>Without the SDK's own comparison, which knows nothing of reads that go on, and throws when it is disposed of.</summary>
+    private static Stream BodyOf(GetObjectResponse response) =>
+        response.ResponseStream is WrapperStream wrapper ? wrapper.GetNonWrapperBaseStream() : response.ResponseStream;
 
     private void Check()
     {

@@ -146,7 +146,7 @@ internal sealed class S3Storage : IBackupStorage
             }
             catch (DeleteObjectsException e) when (e.Response.DeleteErrors is [var first, ..])
             {
-                throw new AmazonS3Exception($"{first.Key}: {first.Message}", ErrorType.Unknown, first.Code, e.Response.ResponseMetadata.RequestId,
+                throw new AmazonS3Exception($"{first.Key}: {first.Message}", e, ErrorType.Unknown, first.Code, e.Response.ResponseMetadata.RequestId,
                     first.Code is "InternalError" or "SlowDown" or "ServiceUnavailable" ? HttpStatusCode.ServiceUnavailable : HttpStatusCode.Forbidden);
             }
             return true;

@@ -115,7 +115,7 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
     {
         try
         {
-            var md5 = Md5Of(part, length);
+            var md5 = S3Md5.Of(part.AsSpan(0, length));
             _sent[number] = await access.AskAsync($"write part {number} of '{key}'", async guard =>
             {
                 await using var body = new GuardedPart(part, length, guard);
@@ -203,7 +203,7 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
     private async Task PutAsync(CancellationToken cancellation)
     {
         var part = _part ?? [];
-        var md5 = Md5Of(part, _partBytes);
+        var md5 = S3Md5.Of(part.AsSpan(0, _partBytes));
         await access.AskAsync($"write '{key}'", async guard =>
         {
             await using var body = new GuardedPart(part, _partBytes, guard);
@@ -245,20 +245,11 @@ internal sealed class S3Upload(S3Access access, string key) : BackupUpload
             throw new BackupStorageException(e.Failure, e.Message, e);
     }
 
-    /// <summary>Servers answer with the MD5 of what arrived, unless they encrypt it with a key of their own choice.</summary>
+    /// <summary>Not every server compares what arrives with the MD5 that came with it, but almost all answer with theirs.</summary>
     private void Compare(string? eTag, byte[] md5, ServerSideEncryptionMethod? encryption)
     {
-        if (eTag?.Trim('"') is not { Length: 32 } found || encryption is not null && encryption != ServerSideEncryptionMethod.None && encryption != ServerSideEncryptionMethod.AES256)
-            return;
-        if (!found.Equals(Convert.ToHexStringLower(md5), StringComparison.OrdinalIgnoreCase))
+        if (S3Md5.Of(eTag, encryption) is { } found && found != Convert.ToHexStringLower(md5))
             throw new BackupStorageException(StorageFailure.Damaged, $"What arrived of '{key}' in {access.Place} is not what was sent: the server has the MD5 {found}, not {Convert.ToHexStringLower(md5)}.");
-    }
-
-    private static byte[] Md5Of(byte[] bytes, int length)
-    {
-#pragma warning disable CA5351 // What S3 compares; against accidents on the way.
-        return MD5.HashData(bytes.AsSpan(0, length));
-#pragma warning restore CA5351
     }
 
     private static void Return(ref byte[]? part)

@@ -49,6 +49,8 @@ internal sealed class StallGuard : IDisposable
 /// <summary>A part of an object on its way out: a new one for each try.</summary>
 internal sealed class GuardedPart(byte[] bytes, int length, StallGuard guard) : MemoryStream(bytes, 0, length, writable: false)
 {
+    private readonly ReadOnlyMemory<byte> _bytes = bytes;
+
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
     {
@@ -85,7 +87,7 @@ internal sealed class GuardedPart(byte[] bytes, int length, StallGuard guard) : 
         {
             guard.Touch();
             var size = (int)Math.Min(Piece, left);
-            await destination.WriteAsync(bytes.AsMemory((int)Position, size), cancellationToken);
+            await destination.WriteAsync(_bytes.Slice((int)Position, size), cancellationToken);
             Position += size;
         }
         guard.Touch();
