@@ -32,8 +32,8 @@ internal static class AgentRole
         link.Register((INodeStreamSource)host);
         using var relay = new ScrapeRelay(new Uri($"http://{TargetTransport.LocalHost(settings.Listen)}:{settings.Platform.AgentPort}"), TimeProvider.System);
         link.Register(relay);
-        foreach (var handler in databases.Handlers)
-            link.Register(handler);
+        link.Register(databases.Clusters);
+        link.Register(databases.Jobs);
         link.Register(databases.Looks);
         link.Start();
 
