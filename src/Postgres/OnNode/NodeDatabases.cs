@@ -45,6 +45,8 @@ public sealed class NodeDatabases : IAsyncDisposable
     /// <summary>The tasks of jobs.</summary>
     public INodeTaskHandler Jobs => _jobs;
 
+    internal IServers Servers => _clusters;
+
     /// <summary>Answers looks at the servers.</summary>
     public INodeStreamSource Looks { get; }
 
