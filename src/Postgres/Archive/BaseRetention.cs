@@ -100,7 +100,7 @@ internal sealed class BaseRetention
     }
 
     private bool StandsIn(BaseBackupManifest other, RecoveryRun run, DateTimeOffset since) =>
-        _runs.GetValueOrDefault(other.Name, []).Exists(r => r.Path.Timeline == run.Path.Timeline && r.History == run.History && r.FromTime <= since && r.Island.To >= run.Island.To);
+        _runs.GetValueOrDefault(other.Name, []).Exists(r => r.Path.Timeline == run.Path.Timeline && r.History == run.History && r.FromTime <= since && r.ToTime >= run.ToTime && r.Island.To >= run.Island.To);
 
     private void DecideOnWal()
     {
@@ -110,7 +110,7 @@ internal sealed class BaseRetention
             var pinned = _pinned.Where(b => b.SystemId == history.SystemId).Select(b => (Backup: b, Path: TimelinePath.To(b.Timeline, history.Forks))).ToList();
             foreach (var piece in history.Wal)
             {
-                var isNeeded = needs.Exists(n => n.Path.Part(piece) is var (from, to) && (to > n.From || (from == to && to >= n.From)))
+                var isNeeded = needs.Exists(n => n.Path.Part(piece) is var (_, to) && (to > n.From || (to == n.From && piece.Start == piece.End)))
                     || pinned.Exists(p => p.Path.Part(piece) is var (from, to) && to > p.Backup.Start.SegmentStart() && from < p.Backup.Stop);
                 if (!isNeeded)
                     Wal.Add(piece);

@@ -41,7 +41,10 @@ internal sealed class CatalogueMaking(
         var unfinished = listed.Files.Where(f => !_named.Contains(f.Object.Key) && !_spared.Exists(s => f.Object.Key.StartsWith(s, StringComparison.Ordinal)));
         return new(
             cluster, Histories(bases, forks), [.. dumps.OrderBy(d => d.StartedAt).ThenBy(d => d.Name, StringComparer.Ordinal)],
-            [.. marks.OrderBy(m => m.At).ThenBy(m => m.Backup, StringComparer.Ordinal)], [.. unfinished.Select(f => f.Object)], _problems) { Unread = _unread };
+            [.. marks.OrderBy(m => m.At).ThenBy(m => m.Backup, StringComparer.Ordinal)], [.. unfinished.Select(f => f.Object)], _problems)
+        {
+            Unread = _unread,
+        };
     }
 
     /// <summary>What is in a file; when it is there and cannot be read, that is told and what lies beside it is left alone.</summary>

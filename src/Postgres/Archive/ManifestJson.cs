@@ -91,8 +91,10 @@ internal static class ManifestJson
         }
     }
 
-    private static void Demand(BackupFile file, string prefix)
+    private static void Demand(BackupFile? file, string prefix)
     {
+        if (file is null)
+            throw new FormatException("one of its files is null");
         Demand(file.Key.StartsWith(prefix, StringComparison.Ordinal), $"its file '{file.Key}' lies elsewhere");
         Demand(file is { Bytes: >= 0, PlainBytes: >= 0 }, $"its file '{file.Key}' has less than no bytes");
         Demand(file.Sha256.Length == 64 && file.Sha256.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f')), $"its file '{file.Key}' has no SHA-256 checksum");

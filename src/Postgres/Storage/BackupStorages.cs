@@ -11,6 +11,10 @@ public static class BackupStorages
         var problems = new ProblemList();
         if (spec.Url.StartsWith('/') || spec.Url.StartsWith("file:", StringComparison.Ordinal))
             JudgeFolder(spec, problems);
+        else if (spec.Url.StartsWith(S3Place.Scheme, StringComparison.Ordinal))
+            problems.AddRange(S3Place.Judge(spec).Problems);
+        else if (spec.Url.Contains('@', StringComparison.Ordinal))
+            problems.Add("bad-storage", "url", "It names no storage.", "Write a folder such as /srv/backups, or a bucket such as s3://bucket/prefix, without credentials.");
         else
             problems.Add("bad-storage", "url", $"'{spec.Url}' names no storage.", "Write a folder such as /srv/backups, or a bucket such as s3://bucket/prefix.");
         return problems.IsEmpty ? Judged<StorageSpec>.Good(spec) : Judged<StorageSpec>.Bad(problems.Problems);
@@ -20,12 +24,14 @@ public static class BackupStorages
     /// <param name="spec">Which one.</param>
     /// <param name="credentials">S3: <c>access key:secret key</c>; a folder needs none.</param>
     /// <param name="clock">Tells time limits, and how old left-overs are.</param>
-    /// <exception cref="BackupStorageException">It names no storage, its credentials are none, or its folder cannot be read.</exception>
+    /// <exception cref="BackupStorageException">It names no storage, or its credentials are none.</exception>
     public static IBackupStorage Open(StorageSpec spec, Secret? credentials, TimeProvider clock)
     {
         if (Judge(spec) is { Problems: { Count: > 0 } problems })
             throw new BackupStorageException(StorageFailure.Refused, string.Join(' ', problems));
-        return new FolderStorage(FolderOf(spec.Url)!, clock, DurableFiles.Real);
+        return FolderOf(spec.Url) is { } folder
+            ? new FolderStorage(folder, clock, DurableFiles.Real)
+            : new S3Storage(S3Place.Judge(spec).Value!, credentials, S3Limits.Default, clock);
     }
 
     private static void JudgeFolder(StorageSpec spec, ProblemList problems)

@@ -1,5 +1,4 @@
 using System.IO.Enumeration;
-using System.Text;
 
 namespace Groundcrew.Postgres;
 
@@ -12,7 +11,7 @@ internal sealed record FolderEntry(string Key, bool IsFolder, long Bytes, DateTi
 {
     private static readonly EnumerationOptions All = new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, RecurseSubdirectories = false };
 
-    private static readonly Comparer<byte[]> ByBytes = Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b));
+    private static readonly Comparer<FolderEntry> ByKey = Comparer<FolderEntry>.Create((a, b) => ObjectKeys.Compare(a.Key, b.Key));
 
     /// <summary>
     /// What a folder holds that belongs to keys that begin so, in the order of the bytes of those keys; nothing when there is no
@@ -29,7 +28,7 @@ internal sealed record FolderEntry(string Key, bool IsFolder, long Bytes, DateTi
             {
                 ShouldIncludePredicate = (ref entry) => IsWanted(ref entry, folder, prefix),
             };
-            return [.. found.OrderBy(entry => Encoding.UTF8.GetBytes(entry.Key), ByBytes)];
+            return [.. found.Order(ByKey)];
         }
         catch (DirectoryNotFoundException)
         {

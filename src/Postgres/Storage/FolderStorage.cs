@@ -20,14 +20,13 @@ internal sealed class FolderStorage : IBackupStorage
     /// <param name="root">The folder, absolute.</param>
     /// <param name="clock">Tells how old left-overs are.</param>
     /// <param name="files">The way to make files durable; a test may fail in it.</param>
-    /// <exception cref="BackupStorageException">The folder cannot be read.</exception>
     public FolderStorage(string root, TimeProvider clock, DurableFiles files)
     {
         _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         _files = files;
         _folders = new(_root);
         _uploads = new(Path.Combine(_root, UploadFolder.Name), clock);
-        Named("open the storage", _uploads.RemoveLeftOvers);
+        _uploads.RemoveLeftOvers();
     }
 
     /// <inheritdoc/>

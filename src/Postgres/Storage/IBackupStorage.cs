@@ -7,7 +7,9 @@ namespace Groundcrew.Postgres;
 public sealed record StoredObject(string Key, long Bytes, DateTimeOffset ModifiedAt);
 
 /// <summary>
-/// Where backups lie: a flat space of keys. Implementations are thread-safe, pass the same compliance tests, and keep one
+/// Where backups lie: a flat space of keys, which are parts of names with a '/' between (<see cref="ArgumentException"/> for what is
+/// none: an empty part, <c>.</c> or <c>..</c>, a control character, more than 1024 bytes; none begins with a dot). No key may be the
+/// folder of another, such as <c>a</c> of <c>a/b</c>. Implementations are thread-safe, pass the same compliance tests, and keep one
 /// promise: an object is there whole and durable, or not there at all.
 /// </summary>
 public interface IBackupStorage : IDisposable
@@ -25,7 +27,10 @@ public interface IBackupStorage : IDisposable
     /// <summary>The objects whose keys begin so, by key in the order of their bytes.</summary>
     IAsyncEnumerable<StoredObject> ListAsync(string prefix, CancellationToken cancellation);
 
-    /// <summary>Deletes objects durably; those that are not there are fine.</summary>
+    /// <summary>
+    /// Deletes objects durably; those that are not there are fine. In one call they go in any order: what must go first is deleted
+    /// by a call of its own.
+    /// </summary>
     Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellation);
 }
 

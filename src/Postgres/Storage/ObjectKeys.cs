@@ -17,21 +17,35 @@ internal static class ObjectKeys
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Throws when it is not a key.</summary>
+    /// <param name="key">What may be one.</param>
+    /// <param name="under">What the storage has before its keys; empty, or with '/' at its end.</param>
     /// <exception cref="ArgumentException">It is not one; the message says why.</exception>
-    public static void Require(string key)
+    public static void Require(string key, string under = "")
     {
-        if (Refusal(key) is { } why)
+        if ((Refusal(key) ?? (under.Length > 0 ? Refusal(under + key) : null)) is { } why)
             throw new ArgumentException($"'{key}' is not a key of a storage: {why}.", nameof(key));
     }
 
     /// <summary>Throws when no key can begin so. An empty prefix is one.</summary>
-    /// <exception cref="ArgumentException">None can; the message says why.</exception>
+    /// <exception cref="ArgumentException">None can.</exception>
     public static void RequirePrefix(string prefix)
     {
-        // Behind the last '/' anything may stand that can begin a name.
-        var whole = prefix.Length == 0 || prefix[^1] == '/' ? prefix + "x" : prefix + (prefix[^1] == '.' ? "x" : "");
-        if (Refusal(whole) is { } why)
-            throw new ArgumentException($"No key of a storage begins with '{prefix}': {why}.", nameof(prefix));
+        if (!IsPrefix(prefix))
+            throw new ArgumentException($"No key of a storage begins with '{prefix}'.", nameof(prefix));
+    }
+
+    /// <summary>Whether a key can begin so.</summary>
+    public static bool IsPrefix(string prefix) => Refusal(prefix + "x") is null;
+
+    /// <summary>Compares keys by their bytes: as their text, but for what UTF-16 writes in two halves.</summary>
+    public static int Compare(string a, string b)
+    {
+        var same = a.AsSpan().CommonPrefixLength(b);
+        if (same == a.Length || same == b.Length)
+            return a.Length.CompareTo(b.Length);
+        // The halves stand below U+E000 in UTF-16, and above everything in bytes.
+        var (isHigh, isOtherHigh) = (char.IsSurrogate(a[same]), char.IsSurrogate(b[same]));
+        return isHigh != isOtherHigh ? isHigh.CompareTo(isOtherHigh) : a[same].CompareTo(b[same]);
     }
 
     private static string? Refusal(string key)

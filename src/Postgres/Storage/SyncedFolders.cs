@@ -20,19 +20,15 @@ internal sealed class SyncedFolders(string root)
         if (_known.ContainsKey(folder) && Directory.Exists(folder))
             return;
         var above = Path.GetDirectoryName(folder);
-        if (above is null)
+        var isOurs = folder.Length > root.Length;
+        // Those above the storage are others', which may not even be read.
+        if (above is null || !isOurs && Directory.Exists(folder))
             return;
-        if (folder == root)
-        {
-            // Those above the storage are not ours, and keep the mode that the system gives.
-            Directory.CreateDirectory(above);
+        Make(above);
+        if (isOurs || folder == root)
             Directory.CreateDirectory(folder, Private);
-        }
         else
-        {
-            Make(above);
-            Directory.CreateDirectory(folder, Private);
-        }
+            Directory.CreateDirectory(folder);
         // Also when it was there: whoever made it may not have come to this yet.
         DiskSpace.SyncFolder(above);
         if (_known.Count >= MaxKnown)

@@ -28,19 +28,25 @@ internal sealed class UploadFolder(string path, TimeProvider clock)
 
     /// <summary>
     /// Removes files of processes of this boot that are gone, and files that nobody wrote to for a day: these may be of another
-    /// machine that has the folder mounted.
+    /// machine that has the folder mounted. What cannot be removed stays, so that a storage that may only be read is opened.
     /// </summary>
     public void RemoveLeftOvers()
     {
-        if (!Directory.Exists(path))
-            return;
-        foreach (var file in Directory.EnumerateFiles(path))
+        try
         {
-            if (!IsOfDeadProcess(System.IO.Path.GetFileName(file)) && clock.GetUtcNow() - new DateTimeOffset(File.GetLastWriteTimeUtc(file)) < LeftOverAfter)
-                continue;
-            File.Delete(file);
+            if (!Directory.Exists(path))
+                return;
+            foreach (var file in Directory.EnumerateFiles(path).Where(IsLeftOver))
+                File.Delete(file);
+        }
+        catch (Exception e) when (FolderFaults.IsOne(e))
+        {
+            // They are no objects, and only take room.
         }
     }
+
+    private bool IsLeftOver(string file) =>
+        IsOfDeadProcess(System.IO.Path.GetFileName(file)) || clock.GetUtcNow() - new DateTimeOffset(File.GetLastWriteTimeUtc(file)) >= LeftOverAfter;
 
     private static bool IsOfDeadProcess(string name) =>
         name.Split('.') is [var pid, var ticks, var boot, _] && boot == ProcessIdentity.CurrentBootId

@@ -75,6 +75,7 @@ public sealed class ArchivePropertyTests
             Assert.True(Latest(before) == Latest(after), $"Seed {seed}: the latest moment was lost.");
             CheckPromised(seed, before, after, policy, now, bases, proofs);
             Assert.Empty(RetentionPlanning.Plan(after, policy, now).Keys);
+            Assert.Empty(BackupDeletion.Objections(before, plan.Keys));
             deleted += plan.Delete.Count;
         }
         Assert.True(deleted > Seeds / 4, $"{deleted} deleted");

@@ -89,7 +89,10 @@ internal sealed class ArchiveWorld
                     .OrderBy(h => h.Bases.Count > 0 ? h.Bases[^1].StoppedAt : h.Wal.Max(w => w.CaughtUpAt)),
             ],
             [.. Dumps.OrderBy(d => d.StartedAt).ThenBy(d => d.Name, StringComparer.Ordinal)],
-            [.. Marks.OrderBy(m => m.At).ThenBy(m => m.Backup, StringComparer.Ordinal)], Unfinished, Problems) { Unread = Unread };
+            [.. Marks.OrderBy(m => m.At).ThenBy(m => m.Backup, StringComparer.Ordinal)], Unfinished, Problems)
+        {
+            Unread = Unread,
+        };
     }
 
     /// <summary>Writes the archive into a storage, as its writers do.</summary>

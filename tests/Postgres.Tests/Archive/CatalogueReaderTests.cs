@@ -165,12 +165,14 @@ public sealed class CatalogueReaderTests : IDisposable
     public async Task A_backup_that_is_finished_during_the_list_is_whole()
     {
         new ArchiveWorld().Wal(1, 0, 4, 5).Base("a", 1, 0, 1, 10).Store(_storage);
+        var first = ArchiveLayout.BaseFile(Cluster, "7294", "b", "base.tar.zst");
+        _storage.Put(first, new byte[7]);
         _storage.OnListed = key =>
         {
-            if (key.EndsWith("/a/manifest.json", StringComparison.Ordinal))
-                new ArchiveWorld().Base("b", 1, 1, 2, 20).Store(_storage);
-            if (key.EndsWith("/b/backup_manifest.zst", StringComparison.Ordinal))
-                _storage.Delete(ArchiveLayout.BaseManifest(Cluster, "7294", "a"));
+            if (key != first)
+                return;
+            new ArchiveWorld().Base("b", 1, 1, 2, 20).Store(_storage);
+            _storage.Delete(ArchiveLayout.BaseManifest(Cluster, "7294", "a"));
         };
         var read = await ReadAsync();
         Assert.Empty(read.Problems);

@@ -38,6 +38,7 @@ public sealed class ManifestJsonTests
     [InlineData("\"stop\": \"0/3000100\"", "\"stop\": 3", "")]
     [InlineData("\"systemId\": \"7294\"", "\"systemId\": \"../7\"", "system identifier")]
     [InlineData("\"systemId\": \"7294\"", "\"systemId\": null", "systemId")]
+    [InlineData("\"files\": [", "\"files\": [ null,", "null")]
     [InlineData("acme-main/7294/base/base-20261122-024500/base.tar", "acme-main/7294/base/other/base.tar", "lies elsewhere")]
     [InlineData("\"bytes\": 10", "\"bytes\": -1", "less than no bytes")]
     [InlineData("aaaa\"", "AAAA\"", "SHA-256")]

@@ -10,7 +10,8 @@ internal static class RandomArchive
         var begin = 0;
         double minute = 0;
         var holes = random.Next(3);
-        for (uint timeline = 1; timeline <= random.Next(1, 4); timeline++)
+        uint timeline = 1;
+        for (; timeline <= random.Next(1, 4); timeline++)
         {
             var end = begin + random.Next(6, 30);
             Log(world, random, timeline, begin, end, minute, holes);
@@ -21,7 +22,7 @@ internal static class RandomArchive
             world.Fork(timeline + 1, timeline, fork);
         }
         if (random.Next(2) == 0)
-            Log(world, random, 2, begin, begin + 4, minute, 0);
+            Log(world, random, timeline, begin, begin + 4, minute, 0);
         for (var dump = 0; dump < random.Next(8); dump++)
         {
             world.Dump($"d{dump}", random.Next(2) == 0 ? "zmos" : "loyalty", random.Next(100));

@@ -24,15 +24,15 @@ public sealed class RecoveryPlanningTests
     }
 
     [Theory]
-    [InlineData(10, "a", 1, 12)]
-    [InlineData(19, "a", 1, 16)]
-    [InlineData(20, "b", 1, 16)]
-    [InlineData(35, "b", 1, 16)]
-    [InlineData(50, "c", 1, 27)]
-    [InlineData(58, "c", 1, 27)]
-    [InlineData(60, "c", 1, 27)]
-    [InlineData(61, "c", 2, 32)]
-    [InlineData(90, "c", 2, 32)]
+    [InlineData(10, "a", 1U, 12)]
+    [InlineData(19, "a", 1U, 16)]
+    [InlineData(20, "b", 1U, 16)]
+    [InlineData(35, "b", 1U, 16)]
+    [InlineData(50, "c", 1U, 27)]
+    [InlineData(58, "c", 1U, 27)]
+    [InlineData(60, "c", 1U, 27)]
+    [InlineData(61, "c", 2U, 32)]
+    [InlineData(90, "c", 2U, 32)]
     public void A_time_is_sought_on_the_timeline_that_was_alive_from_the_nearest_base_backup_before_it(double minute, string name, uint timeline, double end)
     {
         var plan = Good(new(Time: Minute(minute)));
@@ -52,11 +52,11 @@ public sealed class RecoveryPlanningTests
     }
 
     [Theory]
-    [InlineData(5, "a", 1)]
-    [InlineData(11, "b", 1)]
-    [InlineData(16, "b", 1)]
-    [InlineData(25, "c", 2)]
-    [InlineData(26.5, "c", 2)]
+    [InlineData(5, "a", 1U)]
+    [InlineData(11, "b", 1U)]
+    [InlineData(16, "b", 1U)]
+    [InlineData(25, "c", 2U)]
+    [InlineData(26.5, "c", 2U)]
     public void A_place_is_sought_on_the_newest_timeline_that_has_it(double place, string name, uint timeline)
     {
         var plan = Good(new(Position: Place(place)));

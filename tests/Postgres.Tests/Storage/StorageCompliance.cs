@@ -68,7 +68,7 @@ public abstract class StorageCompliance
     }
 
     [Fact]
-    public async Task Who_reads_an_object_that_is_replaced_meanwhile_gets_one_of_both_or_an_error()
+    public virtual async Task Who_reads_an_object_that_is_replaced_meanwhile_gets_one_of_both_or_an_error()
     {
         var old = Content(30_000_000, 1);
         await PutAsync("same", old);
@@ -90,7 +90,7 @@ public abstract class StorageCompliance
     }
 
     [Fact]
-    public async Task Of_two_writers_of_one_key_one_wins_whole()
+    public virtual async Task Of_two_writers_of_one_key_one_wins_whole()
     {
         byte[][] contents = [Content(9_000_000, 1), Content(9_000_000, 2)];
         await Task.WhenAll(contents.Select(content => PutAsync("raced", content)));
