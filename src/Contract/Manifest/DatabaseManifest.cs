@@ -158,7 +158,7 @@ public sealed record DatabaseScheduleManifest
 public sealed record DatabaseRetentionManifest
 {
     /// <summary>Base backups and the log that they need.</summary>
-    [Key(KeyKind.Duration, "Base backups and the log that they need: so far back every moment can be restored.", Min = "1h", Max = "36500d", Example = "30d")]
+    [Key(KeyKind.Duration, "Base backups and the log that they need: so far back every moment can be restored.", Min = "1h", Max = "3650d", Example = "30d")]
     public TimeSpan Backups { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>At most so many base backups.</summary>
@@ -166,7 +166,7 @@ public sealed record DatabaseRetentionManifest
     public int? BackupCount { get; init; }
 
     /// <summary>Dumps.</summary>
-    [Key(KeyKind.Duration, "Dumps.", Min = "1h", Max = "36500d", Example = "90d")]
+    [Key(KeyKind.Duration, "Dumps.", Min = "1h", Max = "3650d", Example = "90d")]
     public TimeSpan Dumps { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>At most so many dumps of each database.</summary>

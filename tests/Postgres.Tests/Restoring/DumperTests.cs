@@ -1,7 +1,6 @@
 using System.Globalization;
 using Groundcrew.Bedrock;
 using Groundcrew.Postgres.OnNode;
-using Groundcrew.Postgres.Tests.Clusters;
 using Groundcrew.Postgres.Tests.Taking;
 using Groundcrew.Tests.Support;
 using Npgsql;
