@@ -45,7 +45,7 @@ public sealed record DatabaseManifest
     public int Version { get; init; } = 15;
 
     /// <summary>The memory that it may plan with.</summary>
-    [Key(KeyKind.Memory, "The memory that it may plan with; the memory settings are derived from it, and `crew db info` shows them.", Name = "memory", Min = "32Mi", Max = "4Ti", Example = "1Gi")]
+    [Key(KeyKind.Memory, "The memory that it may plan with; the memory settings are derived from it, and `crew db info` shows them.", Name = "memory", Min = "64Mi", Max = "4Ti", Example = "1Gi")]
     public long MemoryBytes { get; init; } = 256L * 1024 * 1024;
 
     /// <summary>Whether a standby follows.</summary>
