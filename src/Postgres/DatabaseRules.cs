@@ -13,7 +13,7 @@ internal static partial class DatabaseRules
 
     private const int MostDatabases = 100;
     private const int MostLogins = 100;
-    private const long LeastMemory = 32L * 1024 * 1024;
+    private const long LeastMemory = ClusterSettings.LeastMemory;
 
     /// <summary>The settings with what a name alone decides filled in.</summary>
     public static DatabaseSettings Filled(string name, DatabaseSettings settings, DatabasesOptions options)

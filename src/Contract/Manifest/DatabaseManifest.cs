@@ -45,7 +45,7 @@ public sealed record DatabaseManifest
     public int Version { get; init; } = 15;
 
     /// <summary>The memory that it may plan with.</summary>
-    [Key(KeyKind.Memory, "The memory that it may plan with; the memory settings are derived from it, and `crew db info` shows them.", Name = "memory", Min = "32Mi", Max = "4Ti", Example = "1Gi")]
+    [Key(KeyKind.Memory, "The memory that it may plan with; the memory settings are derived from it, and `crew db info` shows them.", Name = "memory", Min = "64Mi", Max = "4Ti", Example = "1Gi")]
     public long MemoryBytes { get; init; } = 256L * 1024 * 1024;
 
     /// <summary>Whether a standby follows.</summary>
@@ -158,7 +158,7 @@ public sealed record DatabaseScheduleManifest
 public sealed record DatabaseRetentionManifest
 {
     /// <summary>Base backups and the log that they need.</summary>
-    [Key(KeyKind.Duration, "Base backups and the log that they need: so far back every moment can be restored.", Min = "1h", Max = "36500d", Example = "30d")]
+    [Key(KeyKind.Duration, "Base backups and the log that they need: so far back every moment can be restored.", Min = "1h", Max = "3650d", Example = "30d")]
     public TimeSpan Backups { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>At most so many base backups.</summary>
@@ -166,7 +166,7 @@ public sealed record DatabaseRetentionManifest
     public int? BackupCount { get; init; }
 
     /// <summary>Dumps.</summary>
-    [Key(KeyKind.Duration, "Dumps.", Min = "1h", Max = "36500d", Example = "90d")]
+    [Key(KeyKind.Duration, "Dumps.", Min = "1h", Max = "3650d", Example = "90d")]
     public TimeSpan Dumps { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>At most so many dumps of each database.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Groundcrew.Bedrock;
 using Groundcrew.Contract;
+using Groundcrew.Daemon.Wiring;
 using Groundcrew.Journal;
 using Groundcrew.Postgres;
 using Groundcrew.Postgres.OnNode;

@@ -116,7 +116,7 @@ public sealed class DatabaseLifeTests
         world.Node.OfServer = spec => spec.Settings.ContainsKey("work_mem")
             ? new ServerStatus(ServerState.Failed, "invalid value for work_mem", null, null, 0, default, null, new Dictionary<string, string>(), null) : null;
         var ended = await world.EndAsync(await world.Get<Databases>().ChangeAsync(
-            "acme", "main", s => s with { Parameters = new Dictionary<string, string> { ["work_mem"] = "lots" } }, null, ControlWorld.Admin, Ct));
+            "acme", "main", s => s with { Parameters = new Dictionary<string, string> { ["work_mem"] = "64MB" } }, null, ControlWorld.Admin, Ct));
         Assert.Equal(OutcomeKind.RolledBack, ended.Outcome);
         Assert.Empty((await world.InfoAsync()).Settings.Parameters);
         Assert.IsType<DatabaseAnswer.Done>(await world.Get<Databases>().ChangeAsync("acme", "main", s => s, null, ControlWorld.Admin, Ct));

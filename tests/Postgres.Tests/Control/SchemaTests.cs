@@ -1,5 +1,4 @@
 using Groundcrew.Fleet;
-using Groundcrew.Journal;
 using Groundcrew.Journal.Tests;
 using Xunit;
 
