@@ -1,4 +1,3 @@
-using Groundcrew.Bedrock;
 using Groundcrew.Postgres.OnNode;
 using Groundcrew.Tests.Support;
 using Npgsql;
@@ -66,7 +65,8 @@ public sealed class StandbyTests
         var (first, second) = (Of(node, primary), Of(node, standby));
         await TestServer.AskAsync(first, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS n", "shop");
         node.Want(primary with { Desire = ClusterDesire.Stopped });
-        await node.SeeAsync(primary, ServerState.Stopped);
+        var end = (await node.SeeAsync(primary, ServerState.Stopped)).Position;
+        await node.SeeAsync(standby, s => s.Position.CompareTo(end) > 0, "that the standby has everything");
         var promoted = standby with { Role = ServerRole.Primary, PrimaryHost = null, PrimaryPort = null };
         node.Want(promoted);
         await node.SeeAsync(promoted, s => s is { State: ServerState.Ready, Role: ServerRole.Primary }, "its promotion");

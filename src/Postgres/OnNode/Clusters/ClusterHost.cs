@@ -48,6 +48,9 @@ internal sealed class ClusterHost : INodeTaskHandler, IServers, IAsyncDisposable
     /// <summary>Reads the records and goes on with what was begun; servers that run are found again. Once, before the first <see cref="Apply"/>.</summary>
     public void Start()
     {
+        // Drills and dumps work below our folder, too, also on a node that has no server yet.
+        if (PgBinaries.IsInstalled && ServerUser.TryFind() is { } user)
+            _parts.LetPass(user);
         foreach (var path in Directory.EnumerateDirectories(_folder))
             if (Guid.TryParse(Path.GetFileName(path), out var id))
                 Load(id);

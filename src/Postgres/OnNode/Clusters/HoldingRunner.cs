@@ -1,10 +1,10 @@
 namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>
-/// Lets a runner of restores have the data folder to itself: the server's task keeps its hands off until the restore is over or
+/// Lets restores have the data folder to itself: the server's task keeps its hands off until the restore is over or
 /// cleaned up. Thread-safe.
 /// </summary>
-internal sealed class HoldingRunner(IJobRunner restores, ClusterHost host) : IJobRunner
+internal sealed class HoldingRunner(ClusterRestorer restores, ClusterHost host) : IJobRunner
 {
     /// <inheritdoc/>
     public bool Takes(ClusterWork work) => work is RestoreCluster && restores.Takes(work);
@@ -20,6 +20,6 @@ internal sealed class HoldingRunner(IJobRunner restores, ClusterHost host) : IJo
     public async Task CleanUpAsync(ClusterJob job, CancellationToken cancellation)
     {
         await using var held = await host.HoldAsync(((RestoreCluster)job.Work).Server, cancellation);
-        await restores.CleanUpAsync(job, cancellation);
+        await restores.ClearAsync(((RestoreCluster)job.Work).Server, cancellation);
     }
 }

@@ -22,6 +22,9 @@ internal sealed class PgBinaries
 
     private PgBinaries(int version, string folder, ServerUser user) => (Version, _folder, User) = (version, folder, user);
 
+    /// <summary>Whether any version is installed from a package.</summary>
+    public static bool IsInstalled => Directory.Exists("/usr/lib/postgresql");
+
     /// <summary>The major version.</summary>
     public int Version { get; }
 

@@ -204,7 +204,7 @@ internal sealed class PgServer(PgBinaries binaries, PgServerOptions options, Tim
     public async Task PromoteAsync(TimeSpan limit, CancellationToken cancellation)
     {
         await using var connection = await OpenAsync("postgres", cancellation);
-        await using var command = new NpgsqlCommand("SELECT NOT pg_is_in_recovery() OR pg_promote(true, $1)", connection) { CommandTimeout = 0 };
+        await using var command = new NpgsqlCommand("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, $1) ELSE true END", connection) { CommandTimeout = 0 };
         command.Parameters.Add(new NpgsqlParameter { Value = (int)Math.Max(1, Math.Ceiling(limit.TotalSeconds)) });
         if (await command.ExecuteScalarAsync(cancellation) is not true)
             throw new JobFailedException($"The server does not take writes {Quantity.Format(limit)} after its promotion. The end of its log: {ServerLog.EndOf(options.LogFile)}");

@@ -9,13 +9,30 @@ internal sealed partial class ServerActor
 {
     private async Task StopWantedAsync(CancellationToken cancellation)
     {
-        await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
         await _health.CloseAsync();
         await FenceAsync(cancellation);
-        _node = Server() is { } server ? new(_record.Spec, server) : null;
+        // Behind the stop: an orderly one waits until the archive has the end of the log.
+        await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
+        var server = Server();
+        _node = server is null ? null : new(_record.Spec, server);
         if (_status.State != ServerState.Stopped || Reported != _record.Generation)
+        {
+            if (server?.DataVersion is not null)
+                await TakeLastWordAsync(server, cancellation);
             Tell(ServerState.Stopped, "");
+        }
         _backing.Reset();
+    }
+
+    /// <summary>How far its log went: what follows it has everything when it is there.</summary>
+    private async Task TakeLastWordAsync(PgServer server, CancellationToken cancellation)
+    {
+        var control = await ControlData.ReadAsync(server, cancellation);
+        _status = _status with
+        {
+            SystemId = control.SystemId, Timeline = control.Timeline,
+            Position = control.Timeline == _status.Timeline && control.Checkpoint.CompareTo(_status.Position) < 0 ? _status.Position : control.Checkpoint,
+        };
     }
 
     /// <summary>The mark first, so that nothing of ours starts it meanwhile; then whatever runs on the data folder, whoever started it.</summary>
@@ -72,7 +89,6 @@ internal sealed partial class ServerActor
     {
         if (_status.State == ServerState.Removed && Reported == _record.Generation)
             return;
-        await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
         await _health.CloseAsync();
         _node = null;
         if (_folder.Exists)
@@ -85,6 +101,7 @@ internal sealed partial class ServerActor
             {
                 // It goes altogether: it needs no mark.
             }
+            await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
             await ForgetSlotAsync(cancellation);
             _folder.Remove();
         }

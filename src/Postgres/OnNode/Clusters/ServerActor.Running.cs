@@ -117,16 +117,17 @@ internal sealed partial class ServerActor
             News($"copied from {primary.Place}");
         }
         else if (_folder.IsRewinding || !server.IsStandby)
-            await FollowAsync(data, primary, cancellation);
+            await FollowAsync(server, primary, cancellation);
     }
 
-    private async Task FollowAsync(ServerData data, PrimaryLink primary, CancellationToken cancellation)
+    private async Task FollowAsync(PgServer server, PrimaryLink primary, CancellationToken cancellation)
     {
         Tell(ServerState.Preparing, $"it is made to follow {primary.Place}", _process?.Pid);
-        await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
         await _health.CloseAsync();
         _process = null;
-        News(await data.FollowAsync(primary, cancellation));
+        await StopAsync(server, cancellation);
+        await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
+        News(await Data(server).FollowAsync(primary, cancellation));
         (_isConfigured, _notFollowingSince) = (false, null);
         _parts.Log.LogInformation("The server {Id} of cluster {Name}: {News}", _record.Spec.ServerId, _record.Spec.Name, _news);
     }
@@ -299,7 +300,7 @@ internal sealed partial class ServerActor
         if (_parts.Clock.GetElapsedTime(_notFollowingSince.Value) < _parts.Options.FollowLimit || !Diverged.Any(d => said.Contains(d, StringComparison.Ordinal)))
             return;
         _parts.Log.LogWarning("The server {Id} of cluster {Name} cannot follow as it is: {Said}", spec.ServerId, spec.Name, said);
-        await FollowAsync(Data(server), primary, cancellation);
+        await FollowAsync(server, primary, cancellation);
         _wake.Set();
     }
 

@@ -5,12 +5,10 @@ namespace Groundcrew.Postgres.OnNode;
 /// <summary>
 /// The data folder of a server, brought to what its role needs: made new, copied from the primary, or rewound to follow it. Each
 /// change is made beside or marked first, so that one that is broken off is begun again, and data that are replaced stay until
-/// the new ones run. Not thread-safe: its actor's alone.
+/// the new ones run. Its server is stopped meanwhile. Not thread-safe: its actor's alone.
 /// </summary>
 internal sealed class ServerData(ServerFolder folder, PgServer server, PgServer beside, DurableFiles files)
 {
-    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
-
     /// <summary>Whether a cluster is there.</summary>
     public bool IsThere => server.DataVersion is not null;
 
@@ -27,7 +25,6 @@ internal sealed class ServerData(ServerFolder folder, PgServer server, PgServer 
     public async Task CopyAsync(PrimaryLink primary, CancellationToken cancellation)
     {
         await primary.PrepareAsync(null, cancellation);
-        await StopAsync(cancellation);
         Clear(folder.NewData);
         await beside.PrepareFolderAsync(cancellation);
         try
@@ -53,8 +50,7 @@ internal sealed class ServerData(ServerFolder folder, PgServer server, PgServer 
     /// <returns>What was done, for people.</returns>
     public async Task<string> FollowAsync(PrimaryLink primary, CancellationToken cancellation)
     {
-        await StopAsync(cancellation);
-        if (!await primary.PrepareAsync(await SystemIdAsync(cancellation), cancellation))
+        if (!await primary.PrepareAsync((await ControlData.ReadAsync(server, cancellation)).SystemId, cancellation))
         {
             await CopyAsync(primary, cancellation);
             return $"copied anew from {primary.Place}, for its data were another cluster's";
@@ -73,26 +69,6 @@ internal sealed class ServerData(ServerFolder folder, PgServer server, PgServer 
 
     /// <summary>The new data run: those of before are removed.</summary>
     public void RemoveOld() => Clear(folder.OldData);
-
-    /// <summary>PostgreSQL's number of the cluster in the data folder, by its own tool.</summary>
-    private async Task<string?> SystemIdAsync(CancellationToken cancellation)
-    {
-        const string label = "Database system identifier:";
-        var seen = await server.Binaries.MustRunAsync("pg_controldata", ["-D", folder.Data], cancellation);
-        return seen.Output.Split('\n').FirstOrDefault(l => l.StartsWith(label, StringComparison.Ordinal))?[label.Length..].Trim();
-    }
-
-    private async Task StopAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            await server.StopAsync(StopMode.Fast, StopLimit, cancellation);
-        }
-        catch (JobFailedException)
-        {
-            await server.StopAsync(StopMode.Immediate, StopLimit, cancellation);
-        }
-    }
 
     /// <summary>Data of a cluster are kept; ones that a rewind left half are not worth it when there are others.</summary>
     private void SetAside()

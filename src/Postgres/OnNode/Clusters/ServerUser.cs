@@ -17,14 +17,18 @@ internal sealed partial record ServerUser(string Name, bool Switch, uint Id, uin
 
     /// <summary>The user that fits our rights.</summary>
     /// <exception cref="JobFailedException">We are root and there is no user <c>postgres</c>.</exception>
-    public static ServerUser Find()
+    public static ServerUser Find() => TryFind() ?? throw new JobFailedException(
+        "PostgreSQL does not run as root, and there is no user 'postgres' on this machine: install PostgreSQL from its package, or run the agent as another user.");
+
+    /// <summary>The user that fits our rights; null when we are root and there is no user <c>postgres</c>.</summary>
+    public static ServerUser? TryFind()
     {
         if (!Environment.IsPrivilegedProcess)
             return new(Environment.UserName, Switch: false, 0, 0);
         foreach (var line in File.ReadLines("/etc/passwd"))
             if (line.Split(':') is ["postgres", _, var id, var group, ..])
                 return new("postgres", Switch: true, uint.Parse(id, CultureInfo.InvariantCulture), uint.Parse(group, CultureInfo.InvariantCulture));
-        throw new JobFailedException("PostgreSQL does not run as root, and there is no user 'postgres' on this machine: install PostgreSQL from its package, or run the agent as another user.");
+        return null;
     }
 
     /// <summary>Gives a file or folder to this user; a link itself, never what it points to. Nothing when we are that user.</summary>
