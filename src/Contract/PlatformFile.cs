@@ -30,6 +30,9 @@ public sealed record PlatformFile
     /// <summary>The port of the edge's own status and metrics.</summary>
     public int EdgeStatusPort { get; init; } = 8084;
 
+    /// <summary>The first of 500 ports that databases on a node get.</summary>
+    public int DatabasePort { get; init; } = 15432;
+
     /// <summary>Where the platform's hosts live.</summary>
     public string BaseDomain { get; init; } = "localhost";
 

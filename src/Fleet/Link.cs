@@ -62,6 +62,9 @@ public sealed class Link(Store store, Nodes nodes, TimeProvider clock)
     /// </summary>
     public TaskReport? ReportOf(Guid nodeId, string key) => _reports.GetValueOrDefault((nodeId, key));
 
+    /// <summary>Forgets the report of a key that is over, such as of a job.</summary>
+    public void ForgetReport(Guid nodeId, string key) => _reports.TryRemove((nodeId, key), out _);
+
     /// <summary>
     /// Asks a node for a stream and waits until it dials in with it. The caller reads it and disposes the result, which
     /// ends the node's sending. Null when the node did not answer in time or too many requests wait for it.

@@ -77,6 +77,13 @@ public sealed record LinkReports(IReadOnlyList<TaskReport> Reports);
 public sealed record SecretsQuestion(Guid InstanceId);
 
 /// <summary>
+/// <c>POST /link/v1/nodes/{id}/cluster-secrets</c>: the node asks for the secrets of a database cluster of which it has a
+/// server or a job. The answer maps their names to values.
+/// </summary>
+/// <param name="ClusterId">The cluster.</param>
+public sealed record ClusterSecretsQuestion(Guid ClusterId);
+
+/// <summary>
 /// <c>POST /link/v1/nodes/{id}/certificates</c>: an edge asks for certificates that it was named and has not. The answer
 /// is a list of <see cref="CertificateMaterial"/>; one that is not there any more is left out of it.
 /// </summary>

@@ -202,8 +202,21 @@ public sealed class Nodes(Store store, TimeProvider clock)
         await BumpAsync(db, nodeId, cancellation);
     }
 
+    /// <summary>
+    /// Gives a node a task, unless it has it in just this shape already: whoever does so again after a crash changes nothing.
+    /// </summary>
+    /// <returns>The generation that the node's report about it will carry, or a later one.</returns>
+    public async Task<long> EnsureTaskAsync<TPayload>(StoreContext db, Guid nodeId, string key, string kind, TPayload payload, CancellationToken cancellation)
+    {
+        var row = await db.Set<NodeTaskRow>().AsTracking().SingleOrDefaultAsync(t => t.NodeId == nodeId && t.Key == key, cancellation);
+        if (row is not null && row.Payload == JsonSerializer.Serialize(payload, Json.Options))
+            return row.Generation;
+        await PutTaskAsync(db, nodeId, key, kind, payload, cancellation);
+        return (row?.Generation) ?? 1;
+    }
+
     /// <summary>Forgets a task whose end the node confirmed.</summary>
-    internal static Task ForgetTaskAsync(StoreContext db, Guid nodeId, string key, CancellationToken cancellation) =>
+    public static Task ForgetTaskAsync(StoreContext db, Guid nodeId, string key, CancellationToken cancellation) =>
         db.Set<NodeTaskRow>().Where(t => t.NodeId == nodeId && t.Key == key).ExecuteDeleteAsync(cancellation);
 
     internal Nudge WakeOf(Guid nodeId) => Of(nodeId).Wake;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Groundcrew.Cli;
 using Groundcrew.Contract;
+using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Daemon.Tests;
@@ -61,14 +62,14 @@ public sealed partial class DescriptionTests
     public void Every_code_of_a_problem_is_seen_in_a_test()
     {
         var codes = typeof(ProblemCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => f.Name).ToList();
-        var tests = string.Concat(Directory.GetFiles(Path.Combine(Root(), "tests/Daemon.Tests"), "*Tests.cs").Select(File.ReadAllText));
+        var tests = string.Concat(Directory.GetFiles(Path.Combine(Checkout.Root, "tests/Daemon.Tests"), "*Tests.cs").Select(File.ReadAllText));
         Assert.True(codes.Count > 10);
         Assert.All(codes, code => Assert.True(Regex.IsMatch(tests, $@"IsProblem\(\d+, ProblemCodes\.{code}\)"), $"no test answers with {code}"));
     }
 
     private static async Task IsReferenceAsync(string page, string made)
     {
-        var file = Path.Combine(Root(), page);
+        var file = Path.Combine(Checkout.Root, page);
         if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
             await File.WriteAllTextAsync(file, made, TestContext.Current.CancellationToken);
         Assert.True(File.Exists(file) && await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken) == made,
@@ -76,14 +77,6 @@ public sealed partial class DescriptionTests
     }
 
     private static async Task<JsonElement> ReadAsync(ControlHost host) => (await host.SendAsync("GET", "/openapi/v1.json", null, (string?)null)).Ok(200).Json;
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Groundcrew.slnx")))
-            folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the source tree.");
-        return folder.FullName;
-    }
 
     [GeneratedRegex(@"\{(\w+):\w+\}")]
     private static partial Regex Constraint();

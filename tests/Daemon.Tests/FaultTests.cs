@@ -6,6 +6,7 @@ using Groundcrew.Daemon.Doors;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 using Groundcrew.Journal.Tests;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Builder;
@@ -119,7 +120,7 @@ public sealed class FaultTests(PostgresServer server)
     {
         using var folder = new TempFolder();
         var options = new StoreOptions { Folder = folder["control"], Connection = onPostgres ? await server.NewDatabaseAsync() : null };
-        var opened = await Store.OpenAsync(options, [new FleetTables(), new DeploysTables()], TimeProvider.System, Ct);
+        var opened = await Store.OpenAsync(options, [new FleetTables(), new DeploysTables(), new DatabasesTables()], TimeProvider.System, Ct);
         await using var store = opened.Value!;
         var (model, actual) = await store.ReadAsync(async (db, token) => (SchemaReader.OfModel(db), await SchemaReader.OfDatabaseAsync(db, store.Engine, token)), Ct);
         Assert.Equal(model, actual);

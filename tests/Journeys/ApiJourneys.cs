@@ -10,6 +10,7 @@ using Groundcrew.Daemon.Settings;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 using Groundcrew.Journeys.Stage;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Routing;
@@ -135,7 +136,7 @@ public sealed class ApiJourneys(Platform platform) : IClassFixture<Platform>
     private static async Task<List<string>> MappedAsync()
     {
         using var folder = new TempFolder();
-        var opened = await Store.OpenAsync(new StoreOptions { Folder = folder["control"] }, [new FleetTables(), new DeploysTables()], TimeProvider.System, Platform.Token);
+        var opened = await Store.OpenAsync(new StoreOptions { Folder = folder["control"] }, [new FleetTables(), new DeploysTables(), new DatabasesTables()], TimeProvider.System, Platform.Token);
         await using var store = opened.Value!;
         var settings = new RoleSettings(folder.Path, new PlatformFile(), new Uri("http://127.0.0.1:1"), "here", null, "127.0.0.1");
         var builder = RoleHost.Builder(settings, "control", 1);

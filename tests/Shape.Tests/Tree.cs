@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Shape.Tests;
 
@@ -22,7 +23,7 @@ public sealed record SourceFile(string Path, string Text)
 public static partial class Tree
 {
     /// <summary>The folder that holds the solution.</summary>
-    public static string Root { get; } = FindRoot();
+    public static string Root => Checkout.Root;
 
     /// <summary>Every room, in the order of names.</summary>
     public static IReadOnlyList<Room> Rooms { get; } = FindRooms();
@@ -50,14 +51,6 @@ public static partial class Tree
         where !Built().IsMatch(relative + "/")
         orderby relative
         select relative;
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Groundcrew.slnx")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException("No folder above the tests holds Groundcrew.slnx.");
-    }
 
     private static Room[] FindRooms() =>
         [.. from project in Directory.EnumerateFiles(Full("src"), "*.csproj", SearchOption.AllDirectories)

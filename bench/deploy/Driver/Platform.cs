@@ -113,7 +113,7 @@ internal sealed class Platform : IAsyncDisposable
               period: 1s
             instances: 3
             drain: 5s
-            rollbackWindow: {_options.Window}s
+            rollbackWindow: 8s
         """;
 
     private async Task<Move> MoveAsync(

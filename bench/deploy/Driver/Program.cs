@@ -1,44 +1,28 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
+using Groundcrew.Bench;
 using Groundcrew.Bench.Deploy;
 
 // deploy-bench CREW SERVICE-FOLDER [figures] [options]: see bench/README.md.
-var options = Options.Parse(args);
-using var stop = new CancellationTokenSource();
-using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-
-var results = new Dictionary<string, object>(StringComparer.Ordinal)
+using var run = new BenchRun("bench/deploy");
+if (await run.ReadAsync(() => new Options(args)) is not { } options)
+    return BenchRun.NotUnderstood;
+run.Results["rate"] = options.Rate;
+return await run.ToEndAsync(options.Out, async () =>
 {
-    ["at"] = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture),
-    ["machine"] = $"{Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1 << 30)} GiB, {RuntimeInformation.OSDescription}",
-    ["rate"] = options.Rate,
-};
-foreach (var figure in options.Figures.Count > 0 ? options.Figures : ["deploys", "crashes", "peer", "idle"])
-{
-    await Console.Error.WriteLineAsync($"{figure}…");
-    var result = figure switch
+    foreach (var figure in Options.AllFigures.Where(options.Wants))
     {
-        "deploys" => await new DeployFigures(options, stop.Token).DeploysAsync(),
-        "crashes" => await new DeployFigures(options, stop.Token).CrashesAsync(),
-        "peer" => await new PeerFigures(options, stop.Token).RunAsync(),
-        _ => await new IdleFigures(options, stop.Token).RunAsync(),
-    };
-    results[figure] = result;
-    Table(figure, result);
-}
-var text = JsonSerializer.Serialize(results, JsonSerializerOptions.Web);
-if (options.Out is { } file)
-    await File.WriteAllTextAsync(file, text + "\n");
-else
-    await Console.Out.WriteLineAsync(text);
-
-void Stop(PosixSignalContext context)
-{
-    context.Cancel = true;
-    stop.Cancel();
-}
+        await Console.Error.WriteLineAsync($"{figure}…");
+        var result = figure switch
+        {
+            "deploys" => await new DeployFigures(options, run.Stop).DeploysAsync(),
+            "crashes" => await new DeployFigures(options, run.Stop).CrashesAsync(),
+            "peer" => await new PeerFigures(options, run.Stop).RunAsync(),
+            _ => await new IdleFigures(options, run.Stop).RunAsync(),
+        };
+        run.Results[figure] = result;
+        Table(figure, result);
+    }
+});
 
 static void Table(string name, Dictionary<string, object> rows)
 {

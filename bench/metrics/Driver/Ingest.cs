@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Groundcrew.Bench.Deploy;
-using Groundcrew.Bench.Edge;
 
 namespace Groundcrew.Bench.Metrics;
 

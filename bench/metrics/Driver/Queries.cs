@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Groundcrew.Bench.Deploy;
-using Groundcrew.Bench.Edge;
 
 namespace Groundcrew.Bench.Metrics;
 

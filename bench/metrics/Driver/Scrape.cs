@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Groundcrew.Bench.Deploy;
-using Groundcrew.Bench.Edge;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
@@ -52,7 +51,7 @@ internal sealed class Scrape(Options options, Stage stage, Findings findings, Ca
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.ListenAnyIP(port));
         var app = builder.Build();
-        var pieces = Enumerable.Range(0, options.SeriesOfTarget / 10).SelectMany(family => Enumerable.Range(0, 10).Select(n => Encoding.UTF8.GetBytes(
+        var pieces = Enumerable.Range(0, Options.SeriesOfTarget / 10).SelectMany(family => Enumerable.Range(0, 10).Select(n => Encoding.UTF8.GetBytes(
             (n == 0 ? $"# HELP bench_family_{family}_total Requests of family {family}.\n# TYPE bench_family_{family}_total counter\n" : "") +
             $"bench_family_{family}_total{{handler=\"/api/v1/items/{n}\",method=\"GET\",status=\"200\"}} "))).ToArray();
         var count = 0L;

@@ -9,7 +9,7 @@ internal static class AllVerbs
     [
         DeployVerb.Of(root), .. MoveVerbs.Of(root), DeploymentVerbs.Of(root),
         StatusVerb.Of(root), ProjectVerbs.Of(root), InstanceVerbs.Of(root), HealthVerb.Of(root), LogsVerb.Of(root), MetricsVerbs.Of(root), RouteVerbs.Of(root), OperationVerbs.Of(root),
-        EdgeVerbs.Of(root), NodeVerbs.Of(root), RegionVerbs.Of(root), DomainVerbs.Of(root), SecretVerbs.Of(root), TokenVerbs.Of(root),
+        EdgeVerbs.Of(root), NodeVerbs.Of(root), RegionVerbs.Of(root), DomainVerbs.Of(root), DatabaseVerbs.Of(root), SecretVerbs.Of(root), TokenVerbs.Of(root),
         .. AccountVerbs.Of(root), StoreVerbs.Of(root), ManifestVerbs.Of(root), CompletionVerb.Of(root),
     ];
 }

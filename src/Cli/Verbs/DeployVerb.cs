@@ -58,6 +58,8 @@ internal sealed class DeployVerb
             call.IsPatient = true;
             foreach (var (service, package) in packages)
                 await Upload.SendAsync(call, service, package);
+            if (manifest.System.Databases.Count > 0 && await DatabasesAsync(call, manifest.Text) is { } failed)
+                return failed;
             var (sha, message) = await CommitAsync(call, manifest.Folder);
             return await DeployAsync(call, wanted, service => new CreateDeployment
             {
@@ -119,6 +121,21 @@ internal sealed class DeployVerb
             packages[service] = await Upload.PackAsync(call, entries);
             call.Words.Line($"Packaged {service}: {Speaking.Text.Count(packages[service].Files, "file")}, {Speaking.Text.Bytes(packages[service].Size)}");
         }
+    }
+
+    /// <summary>Makes the databases of the manifest so, before anything needs their addresses. Null when they are.</summary>
+    private async Task<ExitCode?> DatabasesAsync(Call call, string manifest)
+    {
+        var changes = await call.Client.PostAsync<DatabaseChangeView[]>("databases/apply", new ApplyDatabases(manifest, call.Value(_org)), call.Cancellation);
+        foreach (var change in changes.Where(c => c.Operation is not null))
+        {
+            call.Words.Line($"{call.Words.Ink.Of(Tone.Strong, "Database:")} {change.Database}");
+            var ended = await Following.Waiting.FollowAsync(call, change.Operation!.Value);
+            var code = Following.Waiting.Conclude(call, ended, $"Nothing was deployed, because of that. See: crew db info {change.Database}");
+            if (code != ExitCode.Ok)
+                return code;
+        }
+        return null;
     }
 
     private async Task<(string? Sha, string? Message)> CommitAsync(Call call, string folder)

@@ -22,6 +22,10 @@ public sealed record EnvironmentManifest
     [Key(KeyKind.SecretNames, "Secret variables that are added or replaced here.", Example = "{DB_PASSWORD: staging-db-password}")]
     public IReadOnlyDictionary<string, string> Secrets { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
+    /// <summary>Addresses of databases that are added or replaced here.</summary>
+    [Key(KeyKind.DatabaseNames, "Addresses of databases that are added or replaced here.", Example = "{DATABASE_URL: main-staging}")]
+    public IReadOnlyDictionary<string, string> Databases { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
     /// <summary>Domains of your own that lead here.</summary>
     [Key(KeyKind.Domains, "Domains of your own that lead here.", Example = "[staging.acme.org]",
         LeftOut = "none; for `production` those of the service")]

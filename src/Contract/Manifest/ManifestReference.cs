@@ -135,6 +135,7 @@ public static class ManifestReference
         ShortRecordForm record => record.Record.Shape,
         MapForm<ServiceManifest> map => SectionOf(map.Value),
         MapForm<EnvironmentManifest> map => SectionOf(map.Value),
+        MapForm<DatabaseManifest> map => SectionOf(map.Value),
         _ => throw new InvalidOperationException($"A key of {form.GetType().Name} needs an example."),
     };
 

@@ -88,6 +88,11 @@ public sealed record ServiceManifest
         Example = "{DB_PASSWORD: db-password}")]
     public IReadOnlyDictionary<string, string> Secrets { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
+    /// <summary>Variables whose values are addresses of databases.</summary>
+    [Key(KeyKind.DatabaseNames, "Variables whose values are addresses of databases, with their passwords. On the right stands the name of a database of the organization.",
+        Example = "{DATABASE_URL: main}")]
+    public IReadOnlyDictionary<string, string> Databases { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
     /// <summary>Domains of your own that lead to production.</summary>
     [Key(KeyKind.Domains, "Domains of your own that lead to production. Each belongs to one service and one environment.", Example = "[app.acme.org]")]
     public IReadOnlyList<string> Domains { get; init; } = [];
@@ -124,6 +129,7 @@ public sealed record ServiceManifest
             Strategy = Strategy,
             Environment = Laid(Environment, over.Environment, hiddenBy: over.Secrets),
             Secrets = Laid(Secrets, over.Secrets, hiddenBy: over.Environment),
+            Databases = Laid(Databases, over.Databases, hiddenBy: ReadOnlyDictionary<string, string>.Empty),
             Domains = DomainsIn(environment),
             Edge = over.Edge is { } edge ? Edge?.With(edge) ?? edge : Edge,
         };

@@ -65,6 +65,9 @@ public sealed record ServiceSettings
     /// <summary>Variables, and the names of the organization's secrets that fill them.</summary>
     public required IReadOnlyDictionary<string, string> Secrets { get; init; }
 
+    /// <summary>Variables, and the names of the organization's databases whose addresses fill them.</summary>
+    public IReadOnlyDictionary<string, string> Databases { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Domains that lead to this environment, in lower case.</summary>
     public required IReadOnlyList<string> Domains { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Groundcrew.Contract.Manifest;
 
 /// <summary>
@@ -19,6 +21,10 @@ public sealed record SystemManifest
     /// <summary>The services by name; each is a project of the organization.</summary>
     [Key(KeyKind.Services, "The services by name; each is a project of the organization. At least one.", Required = true, ExampleName = "web")]
     public required IReadOnlyDictionary<string, ServiceManifest> Services { get; init; }
+
+    /// <summary>The PostgreSQL clusters by name.</summary>
+    [Key(KeyKind.Databases, "The PostgreSQL clusters by name. `crew deploy` makes those that are missing, before it deploys; services get their address by `databases`.", ExampleName = "main")]
+    public IReadOnlyDictionary<string, DatabaseManifest> Databases { get; init; } = ReadOnlyDictionary<string, DatabaseManifest>.Empty;
 
     /// <summary>The environments that any service names, and production, which comes first; the rest in order of the alphabet.</summary>
     public IReadOnlyList<string> EnvironmentNames =>

@@ -71,7 +71,8 @@ internal static class AccessDoor
     }
 
     private static async Task<IResult> SecretsAsync(string org, SecretStore secrets, CancellationToken cancellation) =>
-        Answers.View((await secrets.ListAsync(org, cancellation)).Select(s => new Contract.SecretView(s.Org, s.Name, s.Version, s.SetAt)).ToArray());
+        // Those of databases are the platform's own: nobody names, sets or deletes them here.
+        Answers.View((await secrets.ListAsync(org, cancellation)).Where(s => !s.Name.Contains('/', StringComparison.Ordinal)).Select(s => new Contract.SecretView(s.Org, s.Name, s.Version, s.SetAt)).ToArray());
 
     private static async Task<IResult> SetSecretAsync(
         HttpContext http, string org, string name, SecretStore secrets, Store store, Audit audit, TimeProvider clock, CancellationToken cancellation)

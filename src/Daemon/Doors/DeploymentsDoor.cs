@@ -6,6 +6,7 @@ using Groundcrew.Contract;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -58,7 +59,8 @@ internal static class DeploymentsDoor
         return Answers.View(page.Select(d => views.Of(d, all)).ToArray());
     }
 
-    private static async Task<IResult> CreateAsync(HttpContext http, Deployments deployments, Instances instances, Views views, CancellationToken cancellation)
+    private static async Task<IResult> CreateAsync(
+        HttpContext http, Deployments deployments, Databases databases, Instances instances, Views views, CancellationToken cancellation)
     {
         var body = await Body.ReadAsync<CreateDeployment>(http);
         if (body.Value is not { } request)
@@ -69,6 +71,9 @@ internal static class DeploymentsDoor
         var actor = http.Actor();
         if (!actor.Allows(Role.Deployer, wanted.Org))
             return Answers.Problem(403, ProblemCodes.Forbidden, $"'{actor.Name}' may only act in {actor.Org}.");
+        var missing = await RequestedDatabase.MissingAsync(wanted, databases, cancellation);
+        if (missing.Count > 0)
+            return Answers.BadInput(missing);
         return await AnswerAsync(http, await deployments.DeployAsync(wanted, actor, http.IdempotencyKey(), cancellation), instances, views, cancellation);
     }
 

@@ -3,6 +3,7 @@ using Groundcrew.Bedrock;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
@@ -20,6 +21,7 @@ internal static class LinkDoor
         link.MapGet("/nodes/{id:guid}/tasks", TasksAsync);
         link.MapPost("/nodes/{id:guid}/reports", ReportsAsync);
         link.MapPost("/nodes/{id:guid}/secrets", SecretsAsync);
+        link.MapPost("/nodes/{id:guid}/cluster-secrets", ClusterSecretsAsync);
         link.MapCertificateLink();
         link.MapPost("/streams/{id:guid}", StreamAsync);
         link.MapGet("/artifacts/{digest}", ArtifactAsync);
@@ -62,6 +64,16 @@ internal static class LinkDoor
             return Answers.NotFound("such instance on this node");
         http.Response.Headers.CacheControl = "no-store";
         // The one place where secrets of instances leave: to the node that was given the instance, opened at the last moment.
+        return Results.Json(values.ToDictionary(v => v.Key, v => v.Value.Reveal()), Json.Options);
+    }
+
+    private static async Task<IResult> ClusterSecretsAsync(HttpContext http, Guid id, DatabaseSecrets secrets, CancellationToken cancellation)
+    {
+        var question = await ReadAsync<ClusterSecretsQuestion>(http, cancellation);
+        if (question is null || await secrets.ForAsync(id, question.ClusterId, cancellation) is not { } values)
+            return Answers.NotFound("such cluster on this node");
+        http.Response.Headers.CacheControl = "no-store";
+        // As above: to the node that was given a server or a job of the cluster, opened at the last moment.
         return Results.Json(values.ToDictionary(v => v.Key, v => v.Value.Reveal()), Json.Options);
     }
 

@@ -3,6 +3,7 @@ using Groundcrew.Contract;
 using Groundcrew.Contract.Manifest;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
+using Groundcrew.Postgres;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -80,7 +81,8 @@ internal static class Requested
         Artifact = service.Image is null ? request.Artifact : null,
         Image = service.Image,
         Variables = service.Environment,
-        Secrets = service.Secrets,
+        Secrets = service.Databases.Aggregate(
+            new Dictionary<string, string>(service.Secrets, StringComparer.Ordinal), (all, d) => { all[d.Key] = DatabaseSecrets.UrlOf(d.Value); return all; }),
         Liveness = ProbeOf(service.Liveness),
         Readiness = ProbeOf(service.Readiness),
         MetricsPath = service.MetricsPath,

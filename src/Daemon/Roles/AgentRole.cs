@@ -4,6 +4,7 @@ using Groundcrew.Daemon.Settings;
 using Groundcrew.Daemon.Wiring;
 using Groundcrew.Fleet;
 using Groundcrew.Fleet.OnNode;
+using Groundcrew.Postgres.OnNode;
 
 namespace Groundcrew.Daemon.Roles;
 
@@ -25,10 +26,15 @@ internal static class AgentRole
         await using var host = new InstanceHost(
             new InstanceHostOptions { StateFolder = folder }, sources, sources, metrics, TimeProvider.System, logs.CreateLogger<InstanceHost>());
         await host.StartAsync();
+        await using var databases = new NodeDatabases(folder, settings.Data, new LinkClusterSecrets(sources), metrics, TimeProvider.System, logs);
+        databases.Start();
         link.Register((INodeTaskHandler)host);
         link.Register((INodeStreamSource)host);
         using var relay = new ScrapeRelay(new Uri($"http://{TargetTransport.LocalHost(settings.Listen)}:{settings.Platform.AgentPort}"), TimeProvider.System);
         link.Register(relay);
+        link.Register(databases.Clusters);
+        link.Register(databases.Jobs);
+        link.Register(databases.Looks);
         link.Start();
 
         app.MapHealth("agent", new NodeMeasures(host, TimeProvider.System).WriteTo,

@@ -6,6 +6,7 @@ using Groundcrew.Daemon.Wiring;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 
 namespace Groundcrew.Daemon.Roles;
 
@@ -17,7 +18,7 @@ internal static class ControlRole
         var clock = TimeProvider.System;
         var folder = settings.FolderOf("control");
         var opened = await Store.OpenAsync(
-            new StoreOptions { Folder = folder, Connection = settings.Store }, [new FleetTables(), new DeploysTables()], clock, stop);
+            new StoreOptions { Folder = folder, Connection = settings.Store }, [new FleetTables(), new DeploysTables(), new DatabasesTables()], clock, stop);
         if (opened.Value is not { } store)
             return RoleEnds.CannotStart("control", opened.Problems);
         await using var _ = store;
@@ -70,6 +71,7 @@ internal static class ControlRole
         Map(app, store);
         // Every operation is registered by the room that owns it, before the journal resumes what a crash left.
         app.Services.GetRequiredService<Deployments>();
+        app.Services.RegisterDatabaseOperations();
         return app;
     }
 
@@ -90,6 +92,7 @@ internal static class ControlRole
         api.MapDeployments();
         api.MapEdge();
         api.MapCertificates();
+        api.MapDatabases();
         api.MapOperations();
         api.MapArtifacts();
         api.MapAccess();
@@ -108,6 +111,8 @@ internal static class ControlRole
         services.AddSingleton<Loops>();
         services.AddFleet();
         services.AddSingleton(new DeploysOptions(settings.Platform.BaseDomain, Path.Combine(folder, "artifacts")) { Domains = DomainsOf(settings.Platform) }).AddDeploys();
+        services.AddSingleton(new DatabasesOptions { FirstPort = settings.Platform.DatabasePort, BackupUrl = Path.Combine(settings.Data, "backups") }).AddDatabases();
+        services.AddSingleton<IDatabaseClients, DatabaseClients>().AddSingleton<DatabasesOfManifests>();
         services.AddSingleton<Views>().AddSingleton<AskedEdges>();
         services.AddSingleton<Monitoring>().AddSingleton<PlatformTargets>().AddSingleton<ILoop, ScrapeTargetsLoop>();
         // A parameter of a wrong type is a problem with words, as every other one is.

@@ -19,6 +19,7 @@ internal sealed class PlatformOptions
     private readonly Option<int?> _edgePort = Port("--edge-port", "Port that traffic comes to (default 8000).");
     private readonly Option<int?> _edgeHttpsPort = Port("--edge-https-port", "Port that traffic comes to over TLS, and that redirects to HTTPS name (default 8443).");
     private readonly Option<int?> _edgeStatusPort = Port("--edge-status-port", "Port of the edge's status and metrics (default 8084).");
+    private readonly Option<int?> _databasePort = Port("--database-port", "First of the 500 ports that databases on a node get (default 15432).");
     private readonly Option<string?> _trustedProxies = new("--trusted-proxies")
     {
         Description = "Networks of proxies in front of the edge, with commas, such as 10.0.0.0/8,2001:db8::/32: X-Forwarded-For and X-Forwarded-Proto are believed of them alone (default none).",
@@ -39,7 +40,7 @@ internal sealed class PlatformOptions
     private readonly Option<string?> _metricsSize = new("--metrics-size") { Description = "The most that metrics may take on disk, such as 20Gi; the oldest go first (default: no limit)." };
     private readonly Option<bool?> _noOwnTargets = new("--no-own-targets") { Description = "Do not scrape the platform itself and its instances, because another Prometheus does. Off by default." };
 
-    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control, _prometheusConfig, _metricsRetention, _metricsSize, _noOwnTargets];
+    private IEnumerable<Option> All => [_controlPort, _agentPort, _edgePort, _edgeHttpsPort, _edgeStatusPort, _databasePort, _trustedProxies, _baseDomain, _edgeName, _dnsServers, _region, _hostname, _trustLoopback, _store, _listen, _control, _prometheusConfig, _metricsRetention, _metricsSize, _noOwnTargets];
 
     public void AddTo(Command command)
     {
@@ -60,6 +61,7 @@ internal sealed class PlatformOptions
             EdgeHttpsPort = parsed.GetValue(_edgeHttpsPort) ?? before.EdgeHttpsPort,
             TrustedProxies = parsed.GetValue(_trustedProxies)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? before.TrustedProxies,
             EdgeStatusPort = parsed.GetValue(_edgeStatusPort) ?? before.EdgeStatusPort,
+            DatabasePort = parsed.GetValue(_databasePort) ?? before.DatabasePort,
             BaseDomain = (parsed.GetValue(_baseDomain) ?? before.BaseDomain).Trim('.').ToLowerInvariant(),
             EdgeName = (parsed.GetValue(_edgeName) ?? before.EdgeName)?.Trim('.').ToLowerInvariant(),
             DnsServers = parsed.GetValue(_dnsServers) ?? before.DnsServers,
@@ -72,7 +74,7 @@ internal sealed class PlatformOptions
         };
         JudgePorts(problems,
             (_controlPort, platform.ControlPort), (_agentPort, platform.AgentPort), (_edgePort, platform.EdgePort), (_edgeHttpsPort, platform.EdgeHttpsPort),
-            (_edgeStatusPort, platform.EdgeStatusPort));
+            (_edgeStatusPort, platform.EdgeStatusPort), (_databasePort, platform.DatabasePort));
         EdgeOptions.JudgeTrustedProxies(platform.TrustedProxies, _trustedProxies.Name, problems);
         problems.RequireSlug("--region", platform.Region);
         if (Uri.CheckHostName(platform.BaseDomain) != UriHostNameType.Dns)

@@ -11,7 +11,8 @@ namespace Groundcrew.Daemon.Wiring;
 /// <param name="Text">The file that it came from.</param>
 /// <param name="LoadedAt">When it was taken.</param>
 /// <param name="Refused">What is wrong with the file as it is now; empty when it is the one that holds.</param>
-internal sealed record ConfigState(PrometheusConfig Config, string Text, DateTimeOffset LoadedAt, IReadOnlyList<Problem> Refused);
+/// <param name="RefusedAt">When the file was first found to be wrong; null while it is the one that holds.</param>
+internal sealed record ConfigState(PrometheusConfig Config, string Text, DateTimeOffset LoadedAt, IReadOnlyList<Problem> Refused, DateTimeOffset? RefusedAt = null);
 
 /// <summary>
 /// The platform's metrics: the store, what fetches into it, and what asks it. Opening it reads the store's log back.
@@ -51,11 +52,13 @@ internal sealed class Monitoring : IAsyncDisposable
         Store = MetricStore.Open(Options, clock, metrics, signals);
         Queries = new Queries(new EngineOptions(), metrics, clock);
         _transport = new HttpMessageInvoker(new TargetTransport(settings, nodes, link));
+        Exemplars = new ExemplarStore(metrics);
         Scraper = new Scraper(Store, new ScraperSettings
         {
+            Exemplars = Exemplars,
             Transport = job => PlatformJobs.All.Contains(job) ? _transport : null, PublicHost = settings.Hostname, UserAgent = $"Groundcrew/{ProgramVersion.Text}",
         }, metrics, clock);
-        Receiver = new RemoteWriteReceiver(Store, metrics);
+        Receiver = new RemoteWriteReceiver(Store, metrics, exemplars: Exemplars);
     }
 
     /// <summary>How the store was opened.</summary>
@@ -65,6 +68,9 @@ internal sealed class Monitoring : IAsyncDisposable
     public long Corruptions => (long)_corruptions.Value;
 
     public MetricStore Store { get; }
+
+    /// <summary>The newest exemplars.</summary>
+    public ExemplarStore Exemplars { get; }
 
     public Queries Queries { get; }
 
@@ -129,11 +135,12 @@ internal sealed class Monitoring : IAsyncDisposable
         _configOk.Set(judged.Value is null ? 0 : 1);
         if (judged.Value is not { } config)
         {
-            _state = _state with { Refused = judged.Problems };
+            _state = _state with { Refused = judged.Problems, RefusedAt = _state.RefusedAt ?? _clock.GetUtcNow() };
             _signals.Raise(new Signal(
                 "prometheus-config-refused", _file.Path, $"The file is not taken, the configuration before it holds on: {string.Join("; ", judged.Problems)}", SignalUrgency.Warning, _clock.GetUtcNow()));
             return judged.Problems;
         }
+        Exemplars.Capacity = config.MaxExemplars ?? ExemplarStore.DefaultCapacity;
         _state = new ConfigState(config, _file.Text, _clock.GetUtcNow(), []);
         _loadedAt.Set(_state.LoadedAt.ToUnixTimeMilliseconds() / 1000d);
         Apply();

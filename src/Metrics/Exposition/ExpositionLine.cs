@@ -52,6 +52,9 @@ internal ref struct ExpositionLine
 
     /// <summary>An exemplar as it is written, judged already; empty when there is none.</summary>
     public ReadOnlySpan<byte> Exemplar;
+
+    /// <summary>The byte of the line at which <see cref="Exemplar"/> begins.</summary>
+    public int ExemplarAt;
 }
 
 /// <summary>Why an exposition cannot be read, and where. Lines and bytes count from 1.</summary>

@@ -199,6 +199,27 @@ internal sealed class ExpositionParser
         if (at < line.Length)
             throw Refusal(at, $"expected the end of the line, found {Show(line, at)}");
         read.Exemplar = line[start..];
+        read.ExemplarAt = start;
+    }
+
+    /// <summary>Takes the exemplar of a line apart; its time is null when it does not say one.</summary>
+    public void ReadExemplar(in ExpositionLine read, LabelDraft into, out double value, out long? time)
+    {
+        // "# {labels} value time", of which all but the labels was judged already.
+        var text = read.Exemplar;
+        into.Clear();
+        var at = EndOfBraces(text, 2);
+        var named = true;
+        ReadBraces(text[..at], 2, read.ExemplarAt, into, ref named);
+        into.Pack(out var repeated);
+        if (repeated >= 0)
+            throw Refusal(read.ExemplarAt, $"label name {Show(into.NameAt(repeated))} of the exemplar is not unique");
+        at++;
+        if (!ExpositionNumber.TryParse(Word(text, ref at), out value))
+            throw Refusal(read.ExemplarAt, "the exemplar's value is no number");
+        time = null;
+        if (Rest(text, ref at))
+            time = Seconds(Word(text, ref at), read.ExemplarAt + at);
     }
 
     // "# HELP name text", "# TYPE name type", "# UNIT name unit"; in the text format anything else is a comment.

@@ -35,7 +35,7 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
             pieces.Add(Pair(label, set));
         if (pieces.Count > 0)
             text.Append('{').AppendJoin(',', pieces).Append('}');
-        text.Append(' ').Append(GoNumber.Format(value));
+        text.Append(' ').Append(FloatText.General(value));
         if (time is { } at)
             text.Append(' ').Append(at.ToString(CultureInfo.InvariantCulture));
         Write(text.Append('\n').ToString());

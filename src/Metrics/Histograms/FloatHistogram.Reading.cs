@@ -20,11 +20,6 @@ public sealed partial class FloatHistogram
     public int SizeInBytes =>
         168 + (8 * (PositiveSpans.Length + NegativeSpans.Length + PositiveBuckets.Length + NegativeBuckets.Length + CustomValues.Length));
 
-    /// <summary>Whether a sum or a count is infinite.</summary>
-    public bool HasOverflow =>
-        double.IsInfinity(Sum) || double.IsInfinity(Count) || double.IsInfinity(ZeroCount) ||
-        Array.Exists(PositiveBuckets, double.IsInfinity) || Array.Exists(NegativeBuckets, double.IsInfinity);
-
     internal BucketRow Positive
     {
         get => new(PositiveSpans, PositiveBuckets);

@@ -10,14 +10,15 @@ namespace Groundcrew.Metrics;
 /// <param name="Message">What is wrong; empty when nothing is.</param>
 /// <param name="Samples">Floats that were stored.</param>
 /// <param name="Histograms">Native histograms that were stored.</param>
-public sealed record RemoteWriteOutcome(int Status, string Message, int Samples, int Histograms)
+/// <param name="Exemplars">Exemplars that were taken.</param>
+public sealed record RemoteWriteOutcome(int Status, string Message, int Samples, int Histograms, int Exemplars = 0)
 {
     /// <summary>The headers of the answer, which say what was written.</summary>
     public IEnumerable<KeyValuePair<string, string>> Headers =>
     [
         new("X-Prometheus-Remote-Write-Samples-Written", Samples.ToString(CultureInfo.InvariantCulture)),
         new("X-Prometheus-Remote-Write-Histograms-Written", Histograms.ToString(CultureInfo.InvariantCulture)),
-        new("X-Prometheus-Remote-Write-Exemplars-Written", "0"),
+        new("X-Prometheus-Remote-Write-Exemplars-Written", Exemplars.ToString(CultureInfo.InvariantCulture)),
     ];
 }
 
@@ -30,6 +31,7 @@ public sealed class RemoteWriteReceiver
     private readonly ConcurrentBag<RemoteWriteRequest> _requests = [];
     private readonly ISampleSink _sink;
     private readonly int _maxUnpackedBytes;
+    private readonly ExemplarStore? _exemplars;
     private readonly Metric _samples;
     private readonly Metric _refused;
     private readonly Metric _answers;
@@ -38,9 +40,10 @@ public sealed class RemoteWriteReceiver
     /// <param name="sink">Where samples go.</param>
     /// <param name="metrics">Where the counters are.</param>
     /// <param name="maxUnpackedBytes">The most bytes of a request after unpacking; judged before room is made.</param>
-    public RemoteWriteReceiver(ISampleSink sink, MetricRegistry metrics, int maxUnpackedBytes = 64 * 1024 * 1024)
+    /// <param name="exemplars">Where exemplars go; null drops them.</param>
+    public RemoteWriteReceiver(ISampleSink sink, MetricRegistry metrics, int maxUnpackedBytes = 64 * 1024 * 1024, ExemplarStore? exemplars = null)
     {
-        (_sink, _maxUnpackedBytes) = (sink, maxUnpackedBytes);
+        (_sink, _maxUnpackedBytes, _exemplars) = (sink, maxUnpackedBytes, exemplars);
         _samples = metrics.Counter("prometheus_api_remote_write_samples_total", "Samples that were received by remote write and stored.");
         _refused = metrics.Counter("prometheus_api_remote_write_samples_refused_total", "Samples that were received by remote write and refused, by reason.", "reason");
         _answers = metrics.Counter("prometheus_api_remote_write_requests_total", "Requests of remote write, by the status of their answer.", "status");
@@ -114,10 +117,12 @@ public sealed class RemoteWriteReceiver
                 _refused.With(why.ToString()).Add(count);
         if ((floats.Failure ?? histograms.Failure) is { } failure)
             return new(500, failure, floats.Stored, histograms.Stored);
+        // As in Prometheus, one that is refused is counted and does not spoil the answer.
+        var exemplars = _exemplars is { } store ? request.Exemplars.AddTo(store) : 0;
         var message = request.FirstRefusal;
         if ((floats.FirstRefused ?? histograms.FirstRefused) is { } first)
             message ??= $"{(first.Why == SampleRefusal.InvalidHistogram ? floats.HistogramProblem ?? histograms.HistogramProblem : null) ?? Words(first.Why)}; series={first.Series}, timestamp={first.Time}";
-        return new(message is null ? 204 : 400, message ?? "", floats.Stored, histograms.Stored);
+        return new(message is null ? 204 : 400, message ?? "", floats.Stored, histograms.Stored, exemplars);
     }
 
     /// <summary>The words of Prometheus' storage.</summary>

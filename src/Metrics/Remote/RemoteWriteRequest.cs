@@ -13,6 +13,7 @@ internal sealed class RemoteWriteRequest
     private const int MaxLabels = 10_000;
 
     private readonly LabelDraft _draft = new();
+    private readonly LabelDraft _exemplar = new();
     private readonly List<Symbol> _symbols = [];
 
     /// <summary>The floats of the request.</summary>
@@ -20,6 +21,9 @@ internal sealed class RemoteWriteRequest
 
     /// <summary>Its native histograms.</summary>
     public SampleBatch Histograms { get; } = new();
+
+    /// <summary>Its exemplars.</summary>
+    public ExemplarBatch Exemplars { get; } = new();
 
     /// <summary>Samples of series whose labels are refused.</summary>
     public int Refused { get; private set; }
@@ -32,6 +36,7 @@ internal sealed class RemoteWriteRequest
     {
         Floats.Clear();
         Histograms.Clear();
+        Exemplars.Clear();
         (Refused, FirstRefusal) = (0, null);
         if (second)
             ReadSymbols(message);
@@ -65,15 +70,17 @@ internal sealed class RemoteWriteRequest
             if (names.Field != 1)
                 names.Skip();
             else if (second)
-                ReadReferences(ref names, message);
+                ReadReferences(ref names, message, _draft);
             else
-                ReadLabel(names.Bytes());
+                ReadLabel(names.Bytes(), _draft);
         if (_draft.Count > MaxLabels)
             throw new ProtoException($"a series has more than {MaxLabels} labels");
         var packed = _draft.Pack(out var repeated);
         var why = Judge(repeated);
         var handle = why is null ? sink.Resolve(packed) : null;
         var refused = ReadSamples(series, second, handle);
+        if (handle is not null)
+            ReadExemplars(series, second, message, handle);
         if (why is null)
             return;
         Refused += refused;
@@ -100,7 +107,47 @@ internal sealed class RemoteWriteRequest
         return refused;
     }
 
-    private void ReadLabel(ReadOnlySpan<byte> label)
+    private void ReadExemplars(ReadOnlySpan<byte> series, bool second, ReadOnlySpan<byte> message, SeriesHandle handle)
+    {
+        var proto = new ProtoReader(series);
+        while (proto.Next())
+            if (proto.Field == (second ? 4 : 3))
+                ReadExemplar(proto.Bytes(), second, message, handle);
+            else
+                proto.Skip();
+    }
+
+    private void ReadExemplar(ReadOnlySpan<byte> exemplar, bool second, ReadOnlySpan<byte> message, SeriesHandle handle)
+    {
+        double value = 0;
+        long time = 0;
+        _exemplar.Clear();
+        var proto = new ProtoReader(exemplar);
+        while (proto.Next())
+            if (proto.Field == 2)
+                value = proto.Double();
+            else if (proto.Field == 3)
+                time = (long)proto.Number();
+            else if (proto.Field != 1)
+                proto.Skip();
+            else if (second)
+                ReadReferences(ref proto, message, _exemplar);
+            else
+                ReadLabel(proto.Bytes(), _exemplar);
+        var packed = _exemplar.Pack(out var repeated);
+        if (repeated < 0 && AreTexts(_exemplar))
+            Exemplars.Add(handle, packed, value, time, hasOwnTime: true);
+    }
+
+    private static bool AreTexts(LabelDraft labels)
+    {
+        for (var i = 0; i < labels.Count; i++)
+            if (labels.NameAt(i).IsEmpty || !Utf8.IsValid(labels.NameAt(i)) || !Utf8.IsValid(labels.ValueAt(i)))
+                return false;
+        return true;
+    }
+
+    private static void ReadLabel(ReadOnlySpan<byte> label, LabelDraft into)
     {
         ReadOnlySpan<byte> name = default, value = default;
         var proto = new ProtoReader(label);
@@ -111,10 +158,10 @@ internal sealed class RemoteWriteRequest
                 value = proto.Bytes();
             else
                 proto.Skip();
-        _draft.Add(name, value);
+        into.Add(name, value);
     }
 
-    private void ReadReferences(ref ProtoReader proto, ReadOnlySpan<byte> message)
+    private void ReadReferences(ref ProtoReader proto, ReadOnlySpan<byte> message, LabelDraft into)
     {
         if (!proto.IsBytes)
             throw new ProtoException("the references of labels do not stand in a row");
@@ -124,7 +171,7 @@ internal sealed class RemoteWriteRequest
             var name = TextOf(row.Varint(), message);
             if (row.AtEnd)
                 throw new ProtoException("invalid labelRefs length: a name has no value");
-            _draft.Add(name, TextOf(row.Varint(), message));
+            into.Add(name, TextOf(row.Varint(), message));
         }
     }
 
@@ -160,9 +207,8 @@ internal sealed class RemoteWriteRequest
     {
         if (repeated >= 0)
             return $"label name \"{Encoding.UTF8.GetString(_draft.NameAt(repeated))}\" is not unique: invalid labels";
-        for (var i = 0; i < _draft.Count; i++)
-            if (_draft.NameAt(i).IsEmpty || !Utf8.IsValid(_draft.NameAt(i)) || !Utf8.IsValid(_draft.ValueAt(i)))
-                return "invalid metric name or labels, a name is empty or something is no valid UTF-8";
+        if (!AreTexts(_draft))
+            return "invalid metric name or labels, a name is empty or something is no valid UTF-8";
         return _draft.Get(Labels.MetricNameUtf8).IsEmpty ? "invalid metric name or labels, there is no metric name" : null;
     }
 

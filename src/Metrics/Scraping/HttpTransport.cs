@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -29,6 +30,9 @@ internal static class HttpTransport
             MaxResponseDrainSize = 0,
         };
         handler.SslOptions = Tls(settings.Tls);
+        // Behind a proxy the handler alone speaks to the target; the name is judged there, too, but not sent.
+        if (settings.Tls.ServerName is { } name && settings.ProxyUrl is null)
+            handler.ConnectCallback = (context, cancellation) => ConnectAsync(context, settings.Tls, name, cancellation);
         return new HttpMessageInvoker(handler);
     }
 
@@ -48,6 +52,36 @@ internal static class HttpTransport
 
     private static string? Read(string? file) => file is null ? null : File.ReadAllText(file).Trim();
 
+    /// <summary>
+    /// Connects and, for https, speaks TLS to the server under a name of its own: the handler would send that of the address
+    /// in the handshake (SNI, RFC 6066) whatever its options say.
+    /// </summary>
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, TlsSettings tls, string name, CancellationToken cancellation)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        SslStream? secured = null;
+        try
+        {
+            await socket.ConnectAsync(context.DnsEndPoint, cancellation);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            if (context.InitialRequestMessage.RequestUri?.Scheme != Uri.UriSchemeHttps)
+                return stream;
+            secured = new SslStream(stream);
+            var options = Tls(tls);
+            options.TargetHost = name;
+            options.ApplicationProtocols = context.InitialRequestMessage.Version.Major >= 2 ? [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11] : [SslApplicationProtocol.Http11];
+            await secured.AuthenticateAsClientAsync(options, cancellation);
+            return secured;
+        }
+        catch
+        {
+            if (secured is not null)
+                await secured.DisposeAsync();
+            socket.Dispose();
+            throw;
+        }
+    }
+
     private static SslClientAuthenticationOptions Tls(TlsSettings tls)
     {
         var options = new SslClientAuthenticationOptions { EnabledSslProtocols = Protocols(tls) };
@@ -66,8 +100,8 @@ internal static class HttpTransport
     {
         if (shown is not X509Certificate2 certificate)
             return false;
-        // The handler asks for the name of the address and overwrites any other: whether the certificate is of the name that
-        // the settings demand is judged here.
+        // Behind a proxy the handler compares with the name of the address: whether the certificate is of the name that the
+        // settings demand is judged here.
         if (tls.ServerName is { } name)
             errors = certificate.MatchesHostname(name) ? errors & ~SslPolicyErrors.RemoteCertificateNameMismatch : SslPolicyErrors.RemoteCertificateNameMismatch;
         if ((errors | SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.RemoteCertificateChainErrors)

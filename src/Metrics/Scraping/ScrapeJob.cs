@@ -11,6 +11,7 @@ internal sealed class ScrapeJob : IDisposable
         TargetRules = new(config.RelabelRules);
         SampleRules = new(config.MetricRelabelRules);
         Accept = HeaderFor(config.ScrapeProtocols, config.LegacyNames);
+        KeepsExemplars = settings.Exemplars is not null;
         Transport = settings.Transport(config) ?? (_own = HttpTransport.Create(config.Http));
     }
 
@@ -23,6 +24,8 @@ internal sealed class ScrapeJob : IDisposable
     public string Accept { get; }
 
     public HttpMessageInvoker Transport { get; }
+
+    public bool KeepsExemplars { get; }
 
     /// <summary>Why no target of the job is scraped; null when they are.</summary>
     public string? Refusal { get; set; }

@@ -16,6 +16,7 @@ internal sealed class ScrapePass : IExpositionSink
     private readonly ExpositionParser _parser = new();
     private readonly ProtoExposition _proto = new();
     private readonly LabelDraft _draft = new();
+    private readonly LabelDraft _exemplar = new();
     private readonly List<(byte[] Name, byte[] Value)> _conflicts = [];
     private ScrapeConfig _config = null!;
     private Relabelling _rules = null!;
@@ -29,10 +30,14 @@ internal sealed class ScrapePass : IExpositionSink
     private bool _histogramType;
     private bool _summaryType;
     private bool _hasTooManyBuckets;
+    private bool _keepsExemplars;
     private int _maxSchema;
 
     /// <summary>What will be stored.</summary>
     public SampleBatch Batch { get; private set; } = new();
+
+    /// <summary>The exemplars of what will be stored.</summary>
+    public ExemplarBatch Exemplars { get; } = new();
 
     /// <summary>Bytes that were read and not parsed yet; grows with the longest line.</summary>
     public byte[] Buffer { get; set; } = new byte[SmallBuffer];
@@ -50,13 +55,14 @@ internal sealed class ScrapePass : IExpositionSink
     public void Begin(ScrapeJob job, Labels target, SeriesCache cache, MetadataTable metadata, ISampleSink sink, ScrapeMetrics metrics, long time)
     {
         (_config, _rules, _target, _cache, _metadata, _sink, _metrics, _time) = (job.Config, job.SampleRules, target, cache, metadata, sink, metrics, time);
-        (Scraped, Kept, _hasTooManyBuckets) = (0, 0, false);
+        (Scraped, Kept, _hasTooManyBuckets, _keepsExemplars) = (0, 0, false, job.KeepsExemplars);
         _maxSchema = HistogramLimits.SchemaOf(_config.NativeHistogramMinBucketFactor);
         if (Buffer.Length > LargeBuffer)
             Buffer = new byte[SmallBuffer];
         if (Batch.Count > LargeBatch)
             Batch = new();
         Batch.Clear();
+        Exemplars.Clear();
         cache.Begin();
         metadata.Begin();
     }
@@ -190,6 +196,14 @@ internal sealed class ScrapePass : IExpositionSink
             Batch.Add(handle, time, histogram);
         else
             _hasTooManyBuckets = true;
+        if (_keepsExemplars && !read.Exemplar.IsEmpty)
+            TakeExemplar(handle, time, read);
+    }
+
+    private void TakeExemplar(SeriesHandle series, long time, in ExpositionLine read)
+    {
+        _parser.ReadExemplar(read, _exemplar, out var value, out var own);
+        Exemplars.Add(series, _exemplar.Pack(), value, own ?? time, own is not null);
     }
 
     // A series that is not known: its labels are read, joined with the target's, relabelled and judged.

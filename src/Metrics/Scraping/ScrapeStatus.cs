@@ -97,6 +97,9 @@ public sealed record ScraperSettings
     /// <summary>What stands in <see cref="TargetStatus.GlobalUrl"/> instead of the loopback address; null leaves it.</summary>
     public string? PublicHost { get; init; }
 
+    /// <summary>Where the exemplars of targets go that speak OpenMetrics; null drops them.</summary>
+    public ExemplarStore? Exemplars { get; init; }
+
     /// <summary>The header <c>User-Agent</c>.</summary>
     public string UserAgent { get; init; } = "Groundcrew";
 }

@@ -202,6 +202,8 @@ internal sealed class ScrapeTarget
         Report(job, pass, time, error is null, took, bytes);
         var result = scraper.Sink.Commit(pass.Batch);
         scraper.Metrics.Count(result);
+        if (error is null && result.Failure is null && scraper.Settings.Exemplars is { } exemplars)
+            pass.Exemplars.AddTo(exemplars);
         if (result.Failure is { } failure)
             error ??= $"the store refuses samples: {failure}";
         if (_cache.IsOvergrown)

@@ -36,6 +36,7 @@ public sealed class NodeDatabases : IAsyncDisposable
                 new BackupsRemover(archives),
             ],
             clock, logs.CreateLogger<JobHost>());
+        Looks = new ServerLookSource(_clusters, clock);
     }
 
     /// <summary>The tasks of servers.</summary>
@@ -44,8 +45,10 @@ public sealed class NodeDatabases : IAsyncDisposable
     /// <summary>The tasks of jobs.</summary>
     public INodeTaskHandler Jobs => _jobs;
 
-    /// <summary>The servers, for looks at them.</summary>
     internal IServers Servers => _clusters;
+
+    /// <summary>Answers looks at the servers.</summary>
+    public INodeStreamSource Looks { get; }
 
     /// <summary>Finds the servers that run and goes on with what was begun. Once, before the link is started.</summary>
     public void Start()

@@ -19,7 +19,7 @@ internal sealed partial class Evaluator
     private static StepMatrix CombineScalars(Binary binary, StepMatrix left, StepMatrix right, Steps steps)
     {
         if (FloatOperators.IsTrim(binary.Op))
-            throw QueryContext.Failure($"operator \"{FloatOperators.Sign(binary.Op)}\" not allowed for Scalar operations");
+            throw QueryContext.Failure($"operator \"{Keywords.Of(binary.Op)}\" not allowed for Scalar operations");
         FloatOperators.Choose(binary.Op, returnBool: true, keepRight: false)(left.Scalar, right.Scalar, left.Scalar);
         return new(steps, left.Series);
     }

@@ -78,8 +78,9 @@ internal sealed partial class Evaluator(QueryContext context, IMetricReader read
                     series.Set(step, Negated(histogram));
             SeriesSet.DropName(series, context.DelayedNameRemoval);
         }
+        // Two series that only their names told apart are an error even where they have no step in common, as in Prometheus.
         if (!context.DelayedNameRemoval)
-            SeriesSet.Unite(inner.Series);
+            SeriesSet.Unite(inner.Series, strict: true);
         return inner;
     }
 

@@ -50,29 +50,6 @@ internal static class FloatOperators
     /// <summary>Whether the result is still the metric that the left side was.</summary>
     public static bool KeepsName(BinaryOp op) => IsComparison(op) || IsTrim(op);
 
-    /// <summary>How an operator is written.</summary>
-    public static string Sign(BinaryOp op) => op switch
-    {
-        BinaryOp.Add => "+",
-        BinaryOp.Sub => "-",
-        BinaryOp.Mul => "*",
-        BinaryOp.Div => "/",
-        BinaryOp.Mod => "%",
-        BinaryOp.Pow => "^",
-        BinaryOp.Atan2 => "atan2",
-        BinaryOp.Equal => "==",
-        BinaryOp.NotEqual => "!=",
-        BinaryOp.Greater => ">",
-        BinaryOp.Less => "<",
-        BinaryOp.GreaterOrEqual => ">=",
-        BinaryOp.LessOrEqual => "<=",
-        BinaryOp.And => "and",
-        BinaryOp.Or => "or",
-        BinaryOp.TrimUpper => "</",
-        BinaryOp.TrimLower => ">/",
-        _ => "unless",
-    };
-
     private static FloatLoop Comparison<T>(bool returnBool, bool keepRight)
         where T : struct, IComparison => returnBool ? Run<ZeroOrOne<T>> : keepRight ? Run<KeepRight<T>> : Run<KeepLeft<T>>;
 

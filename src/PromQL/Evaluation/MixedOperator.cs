@@ -6,7 +6,7 @@ namespace Groundcrew.PromQL.Evaluation;
 internal sealed class MixedOperator(Binary binary, bool keepRight, Annotations annotations)
 {
     private readonly FloatLoop _floats = FloatOperators.Choose(binary.Op, returnBool: false, keepRight: false);
-    private readonly string _sign = FloatOperators.Sign(binary.Op);
+    private readonly string _sign = Keywords.Of(binary.Op);
 
     /// <summary>Puts the result for one step; nothing when the two do not fit or a comparison does not hold.</summary>
     public void Apply(StepSeries left, StepSeries right, int step, StepSeries to)

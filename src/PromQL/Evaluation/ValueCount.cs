@@ -23,7 +23,7 @@ internal sealed class ValueCount(string label, Func<Labels, Labels> key, int ste
             var histogram = series.HistogramAt(step);
             // Values that stay as they are stay in their group.
             if (counts is null || histogram is not null || BitConverter.DoubleToInt64Bits(value) != BitConverter.DoubleToInt64Bits(previous))
-                counts = Of(series.Labels, histogram?.ToString() ?? GoNumbers.Plain(value));
+                counts = Of(series.Labels, histogram?.ToString() ?? GoNumber.Format(value));
             previous = value;
             counts.Values[step] = Absent.Is(counts.Values[step]) ? 1 : counts.Values[step] + 1;
         }

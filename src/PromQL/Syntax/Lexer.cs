@@ -32,15 +32,6 @@ internal sealed class Lexer(string text)
         return _inBraces ? InBraces() : _beforeDuration ? BeforeDuration() : Statement();
     }
 
-    /// <summary>Whether the next character but blanks is an opening parenthesis.</summary>
-    public bool IsBeforeParen()
-    {
-        var at = _at;
-        while (at < text.Length && IsBlank(text[at]))
-            at++;
-        return at < text.Length && text[at] == '(';
-    }
-
     private Token Statement()
     {
         var c = Take();

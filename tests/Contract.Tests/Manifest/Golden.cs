@@ -1,3 +1,4 @@
+using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Contract.Tests.Manifest;
@@ -7,9 +8,7 @@ internal static class Golden
 {
     public static bool IsUpdate { get; } = Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1";
 
-    public static string Root { get; } = FindRoot();
-
-    public static string Corpus { get; } = Path.Combine(Root, "tests/Contract.Tests/Manifest/corpus");
+    public static string Corpus { get; } = Path.Combine(Checkout.Root, "tests/Contract.Tests/Manifest/corpus");
 
     public static void Check(string path, string made)
     {
@@ -19,14 +18,6 @@ internal static class Golden
             File.WriteAllText(path, made);
         }
         var kept = File.Exists(path) ? File.ReadAllText(path) : "";
-        Assert.True(kept == made, $"{Path.GetRelativePath(Root, path)} differs from what the types say. Run this test with UPDATE_GOLDEN=1 and review the diff.\n{made}");
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "Groundcrew.slnx")))
-                return folder.FullName;
-        throw new InvalidOperationException("The tests run outside the source tree.");
+        Assert.True(kept == made, $"{Path.GetRelativePath(Checkout.Root, path)} differs from what the types say. Run this test with UPDATE_GOLDEN=1 and review the diff.\n{made}");
     }
 }

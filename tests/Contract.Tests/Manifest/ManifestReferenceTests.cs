@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using Groundcrew.Contract.Manifest;
+using Groundcrew.Tests.Support;
 using Xunit;
 
 namespace Groundcrew.Contract.Tests.Manifest;
@@ -13,11 +14,11 @@ public sealed class ManifestReferenceTests
 
     [Fact]
     public void The_reference_page_is_what_the_types_say() =>
-        Golden.Check(Path.Combine(Golden.Root, "docs/reference/manifest.md"), ManifestReference.Generate());
+        Golden.Check(Path.Combine(Checkout.Root, "docs/reference/manifest.md"), ManifestReference.Generate());
 
     [Fact]
     public void The_schema_is_what_the_types_say() =>
-        Golden.Check(Path.Combine(Golden.Root, "docs/reference/crew.schema.json"), ManifestSchema.Generate());
+        Golden.Check(Path.Combine(Checkout.Root, "docs/reference/crew.schema.json"), ManifestSchema.Generate());
 
     [Fact]
     public void The_annotated_example_reads_without_problems()

@@ -10,14 +10,16 @@ public sealed class GrafanaTests : IAsyncLifetime
 {
     private const string Api = "/prometheus/api/v1";
     private ControlHost _host = null!;
+    private Samples _samples = null!;
     private string _viewer = "";
 
     public async ValueTask InitializeAsync()
     {
         _host = await ControlHost.StartAsync();
+        _samples = new(_host);
         _viewer = await _host.TokenAsync(Journal.Role.Viewer);
         foreach (var job in (string[])["api", "web"])
-            _host.Add(Labels.Of(("__name__", "http_requests_total"), ("job", job)), 0, 15, 30, 45, 60);
+            _samples.Add(Labels.Of(("__name__", "http_requests_total"), ("job", job)), 0, 15, 30, 45, 60);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
@@ -26,7 +28,7 @@ public sealed class GrafanaTests : IAsyncLifetime
     [Fact]
     public async Task The_data_source_is_tested_and_knows_what_it_talks_to()
     {
-        var one = await PostedAsync("query", ("query", "1+1"), ("time", $"{Samples.Seconds}"));
+        var one = await PostedAsync("query", ("query", "1+1"), ("time", $"{_samples.Seconds}"));
         Assert.Equal(("scalar", "2"), (one.GetProperty("resultType").GetString(), one.GetProperty("result")[1].GetString()));
         var build = await AskedAsync("status/buildinfo");
         Assert.Equal(3, Version.Parse(build.GetProperty("version").GetString()!).Major);
@@ -36,7 +38,7 @@ public sealed class GrafanaTests : IAsyncLifetime
     [Fact]
     public async Task Variables_and_the_builder_list_names_and_values_that_match()
     {
-        var (start, end) = ($"{Samples.Seconds - 300}", $"{Samples.Seconds}");
+        var (start, end) = ($"{_samples.Seconds - 300}", $"{_samples.Seconds}");
         Assert.Equal(["__name__", "job"], Texts(await AskedAsync($"labels?start={start}&end={end}")));
         Assert.Equal(["__name__", "job"], Texts(await PostedAsync("labels", ("start", start), ("end", end), ("match[]", "http_requests_total"))));
         Assert.Equal(["api", "web"], Texts(await AskedAsync($"label/job/values?start={start}&end={end}&match[]={Uri.EscapeDataString("http_requests_total{job=~\".+\"}")}&limit=40000")));
@@ -49,7 +51,7 @@ public sealed class GrafanaTests : IAsyncLifetime
     [Fact]
     public async Task A_panel_posts_its_range_and_gets_a_matrix_of_texts()
     {
-        var matrix = await PostedAsync("query_range", ("query", "sum by (job) (rate(http_requests_total[1m]))"), ("start", $"{Samples.Seconds - 15}.000"), ("end", $"{Samples.Seconds}.000"), ("step", "15"));
+        var matrix = await PostedAsync("query_range", ("query", "sum by (job) (rate(http_requests_total[1m]))"), ("start", $"{_samples.Seconds - 15}.000"), ("end", $"{_samples.Seconds}.000"), ("step", "15"));
         Assert.Equal("matrix", matrix.GetProperty("resultType").GetString());
         Assert.Equal(2, matrix.GetProperty("result").GetArrayLength());
         foreach (var series in matrix.GetProperty("result").EnumerateArray())
@@ -57,19 +59,19 @@ public sealed class GrafanaTests : IAsyncLifetime
             Assert.Equal(["metric", "values"], series.EnumerateObject().Select(p => p.Name));
             Assert.All(series.GetProperty("values").EnumerateArray(), p => Assert.Equal((JsonValueKind.Number, JsonValueKind.String), (p[0].ValueKind, p[1].ValueKind)));
         }
-        var vector = await PostedAsync("query", ("query", "http_requests_total{job=\"api\"}"), ("time", $"{Samples.Seconds}.000"));
-        Assert.Equal($$"""{"resultType":"vector","result":[{"metric":{"__name__":"http_requests_total","job":"api"},"value":[{{Samples.Seconds}},"60"]}]}""", vector.GetRawText());
+        var vector = await PostedAsync("query", ("query", "http_requests_total{job=\"api\"}"), ("time", $"{_samples.Seconds}.000"));
+        Assert.Equal($$"""{"resultType":"vector","result":[{"metric":{"__name__":"http_requests_total","job":"api"},"value":[{{_samples.Seconds}},"60"]}]}""", vector.GetRawText());
     }
 
     [Fact]
     public async Task What_else_the_editor_asks_has_an_answer_of_its_shape()
     {
-        Assert.Equal("[]", (await PostedAsync("query_exemplars", ("query", "http_requests_total"), ("start", $"{Samples.Seconds - 15}"), ("end", $"{Samples.Seconds}"))).GetRawText());
+        Assert.Equal("[]", (await PostedAsync("query_exemplars", ("query", "http_requests_total"), ("start", $"{_samples.Seconds - 15}"), ("end", $"{_samples.Seconds}"))).GetRawText());
         Assert.Equal("{}", (await AskedAsync("metadata?limit=5000")).GetRawText());
         Assert.Equal("""{"groups":[]}""", (await AskedAsync("rules")).GetRawText());
         Assert.Equal("""{"groups":[]}""", (await AskedAsync("rules?type=alert&limit_alerts=16")).GetRawText());
         Assert.Equal("\"sum by (job) (up)\"", (await AskedAsync("format_query?query=sum(up)by(job)")).GetRawText());
-        var stats = (await PostedAsync("query", ("query", "http_requests_total"), ("time", $"{Samples.Seconds}"), ("stats", "all"))).GetProperty("stats");
+        var stats = (await PostedAsync("query", ("query", "http_requests_total"), ("time", $"{_samples.Seconds}"), ("stats", "all"))).GetProperty("stats");
         Assert.Equal("""{"totalQueryableSamples":2,"peakSamples":2}""", stats.GetProperty("samples").GetRawText());
         Assert.Equal(
             ["evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime", "execQueueTime", "execTotalTime"], stats.GetProperty("timings").EnumerateObject().Select(p => p.Name));

@@ -33,8 +33,7 @@ public sealed class MonitoringTests : IAsyncLifetime
         Assert.Equal(
             ["crew-agent w1", "crew-agent w2", "crew-control host", "crew-edge e1"],
             Monitoring.Scraper.Targets.Select(t => $"{t.ScrapePool} {t.Labels.Get("node")}").Order(StringComparer.Ordinal));
-        await Eventually.TrueAsync(() => HealthOf("w1") != TargetHealth.Unknown && HealthOf("e1") != TargetHealth.Unknown, "they were scraped", TimeSpan.FromSeconds(90));
-        Assert.Equal((TargetHealth.Up, TargetHealth.Up), (HealthOf("w1"), HealthOf("e1")));
+        await Eventually.TrueAsync(() => HealthOf("w1") == TargetHealth.Up && HealthOf("e1") == TargetHealth.Up, "they were scraped", TimeSpan.FromMinutes(2));
         var said = (await Host.GetAsync("/prometheus/api/v1/query?query=groundcrew_build_info{node=\"w1\"}")).Ok(200).Text;
         Assert.Contains("\"instance\":\"w1:8081\",\"job\":\"crew-agent\",\"node\":\"w1\",\"region\":\"local\",\"role\":\"control\",\"service\":\"agent\"", said, StringComparison.Ordinal);
         Assert.DoesNotContain("__meta_groundcrew", said, StringComparison.Ordinal);
@@ -66,12 +65,14 @@ public sealed class MonitoringTests : IAsyncLifetime
         Assert.Contains(Monitoring.Scraper.Targets, t => t.ScrapePool == "shop");
         Assert.Contains(Host.Log.Records, r => r.Text.Contains("prometheus-config-refused", StringComparison.Ordinal) && r.Text.Contains("nonsense", StringComparison.Ordinal));
         Assert.False((await Host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Json.GetProperty("data").GetProperty("reloadConfigSuccess").GetBoolean());
+        Assert.Equal("Configuration reload has failed.", Assert.Single((await Host.GetAsync("/prometheus/api/v1/notifications")).Json.GetProperty("data").EnumerateArray()).GetProperty("text").GetString());
         (await Host.PostAsync("/prometheus/-/reload", null)).IsProblem(400, ProblemCodes.BadInput);
         Write("scrape_configs:\n- job_name: crew-agent\n");
         (await Host.PostAsync("/prometheus/-/reload", null)).IsProblem(400, ProblemCodes.BadInput);
         Write("scrape_configs: []\n");
         (await Host.PostAsync("/prometheus/-/reload", null)).Ok(200);
         Assert.DoesNotContain(Monitoring.Scraper.Targets, t => t.ScrapePool == "shop");
+        Assert.Equal(0, (await Host.GetAsync("/prometheus/api/v1/notifications")).Json.GetProperty("data").GetArrayLength());
         Assert.True((await Host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Json.GetProperty("data").GetProperty("reloadConfigSuccess").GetBoolean());
     }
 
@@ -103,14 +104,15 @@ public sealed class MonitoringTests : IAsyncLifetime
     {
         var label = _town.Current.Label;
         var id = Assert.Single((await Host.GetAsync($"/api/v1/deployments/{label}/instances")).As<InstanceView[]>()).Id.ToString();
-        Host.Add(Labels.Of(("__name__", "groundcrew_edge_requests_total"), ("deployment", label), ("status", "200")), 0, 135, 270);
-        Host.Add(Labels.Of(("__name__", "groundcrew_edge_requests_total"), ("deployment", label), ("status", "503")), 0, 15, 30);
+        var samples = new Samples(Host);
+        samples.Add(Labels.Of(("__name__", "groundcrew_edge_requests_total"), ("deployment", label), ("status", "200")), 0, 135, 270);
+        samples.Add(Labels.Of(("__name__", "groundcrew_edge_requests_total"), ("deployment", label), ("status", "503")), 0, 15, 30);
         foreach (var (le, count) in ((string, double)[])[("0.1", 100), ("0.5", 300), ("+Inf", 300)])
-            Host.Add(Labels.Of(("__name__", "groundcrew_edge_request_duration_seconds_bucket"), ("deployment", label), ("le", le)), 0, count / 2, count);
-        Host.Add(Labels.Of(("__name__", "container_cpu_usage_seconds_total"), ("deployment", label), ("instance_id", id)), 1, 4, 7);
-        Host.Add(Labels.Of(("__name__", "container_memory_working_set_bytes"), ("deployment", label), ("instance_id", id)), 5000);
-        var view = (await Host.GetAsync($"/api/v1/deployments/{label}/metrics?window=1m")).Ok(200).As<DeploymentMetricsView>();
-        Assert.Equal(("1m", 0.1), (view.Window, Math.Round(view.ErrorRatio!.Value, 6)));
+            samples.Add(Labels.Of(("__name__", "groundcrew_edge_request_duration_seconds_bucket"), ("deployment", label), ("le", le)), 0, count / 2, count);
+        samples.Add(Labels.Of(("__name__", "container_cpu_usage_seconds_total"), ("deployment", label), ("instance_id", id)), 1, 4, 7);
+        samples.Add(Labels.Of(("__name__", "container_memory_working_set_bytes"), ("deployment", label), ("instance_id", id)), 5000);
+        var view = (await Host.GetAsync($"/api/v1/deployments/{label}/metrics?window=5m")).Ok(200).As<DeploymentMetricsView>();
+        Assert.Equal(("5m", 0.1), (view.Window, Math.Round(view.ErrorRatio!.Value, 6)));
         Assert.Equal(["200", "503"], view.ByStatus.Keys.Order(StringComparer.Ordinal));
         Assert.True(view.RequestsPerSecond > 0);
         Assert.InRange(view.LatencySeconds["p95"], 0.1, 0.5);

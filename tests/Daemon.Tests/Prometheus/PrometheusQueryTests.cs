@@ -11,14 +11,16 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
 {
     private const string Api = "/prometheus/api/v1";
     private ControlHost _host = null!;
+    private Samples _samples = null!;
 
     public async ValueTask InitializeAsync()
     {
         _host = await ControlHost.StartAsync(trustLoopback: true);
-        _host.Add(Labels.Of(("__name__", "up"), ("job", "api"), ("org", "acme")), 1, 1, 0, 1);
-        _host.Add(Labels.Of(("__name__", "up"), ("job", "web"), ("org", "other")), 0, 0, 0, double.PositiveInfinity);
-        _host.Add(Labels.Of(("__name__", "http_requests_total"), ("service", "web-acme"), ("status", "200"), ("org", "acme")), 0, 15, 30, 45);
-        _host.Add(Labels.Of(("__name__", "small"), ("org", "acme")), 1e-9);
+        _samples = new(_host);
+        _samples.Add(Labels.Of(("__name__", "up"), ("job", "api"), ("org", "acme")), 1, 1, 0, 1);
+        _samples.Add(Labels.Of(("__name__", "up"), ("job", "web"), ("org", "other")), 0, 0, 0, double.PositiveInfinity);
+        _samples.Add(Labels.Of(("__name__", "http_requests_total"), ("service", "web-acme"), ("status", "200"), ("org", "acme")), 0, 15, 30, 45);
+        _samples.Add(Labels.Of(("__name__", "small"), ("org", "acme")), 1e-9);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
@@ -65,6 +67,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData(400, "bad_data", "series?match[]={a=\"\"}", "invalid parameter \"match[]\": ")]
     [InlineData(400, "bad_data", "labels?start=x", "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp")]
     [InlineData(400, "bad_data", "metadata?limit=x", "limit must be a number")]
+    [InlineData(400, "bad_data", "parse_query?query=up{", "invalid parameter \"query\": ")]
     [InlineData(400, "bad_data", "format_query?query=up{", "invalid parameter \"query\": ")]
     [InlineData(422, "execution", "query?query=label_replace(up,\"a\",\"b\",\"c\",\"(\")", "invalid regular expression in label_replace(): (")]
     [InlineData(422, "execution", "query?query=up%2Bon(nothing)up", "found duplicate series for the match group")]
@@ -76,19 +79,45 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Exemplars_of_the_series_in_a_query_are_given()
+    {
+        var exemplars = _host.Get<Wiring.Monitoring>().Exemplars;
+        foreach (var (org, trace) in ((string, string)[])[("acme", "1"), ("other", "2")])
+            Assert.True(exemplars.Add(Labels.Of(("__name__", "x_bucket"), ("org", org)), Labels.Of(("trace_id", trace)).Packed, 0.25, _samples.Now));
+        const string query = "query=histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) + up&start=$A&end=$T";
+        var (first, second) = (InTime("""{"seriesLabels":{"__name__":"x_bucket","org":"acme"},"exemplars":[{"labels":{"trace_id":"1"},"value":"0.25","timestamp":$T}]}"""), "\"trace_id\":\"2\"");
+
+        var all = (await FormAsync("query_exemplars", query)).Ok(200).Text;
+        var own = (await _host.GetAsync($"{Api}/query_exemplars?{Encoded(query)}", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200).Text;
+
+        Assert.StartsWith($$"""{"status":"success","data":[{{first}},""", all, StringComparison.Ordinal);
+        Assert.Contains(second, all, StringComparison.Ordinal);
+        Assert.Equal($$"""{"status":"success","data":[{{first}}]}""", own);
+        Assert.Equal("""{"status":"success","data":[]}""", (await _host.GetAsync($"{Api}/query_exemplars?{Encoded("query=x_bucket&start=$B&end=$A")}")).Ok(200).Text);
+    }
+
+    [Fact]
+    public async Task The_deepest_query_is_given_as_its_tree()
+    {
+        var query = string.Concat(Enumerable.Repeat("abs(", 499)) + "up" + new string(')', 499);
+        Assert.Contains("vectorSelector", (await FormAsync("parse_query", "query=" + query)).Ok(200).Text, StringComparison.Ordinal);
+        Assert.Contains("nested too deeply", (await FormAsync("parse_query", "query=" + new string('(', 2000))).Ok(400).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_limit_cuts_and_says_so()
     {
-        var cut = (await _host.GetAsync($"{Api}/query?query=up&limit=1&time={Samples.Seconds}")).Ok(200).Json;
+        var cut = (await _host.GetAsync($"{Api}/query?query=up&limit=1&time={_samples.Seconds}")).Ok(200).Json;
         Assert.Equal((1, "results truncated due to limit"), (cut.GetProperty("data").GetProperty("result").GetArrayLength(), cut.GetProperty("warnings")[0].GetString()));
         var series = (await _host.GetAsync($"{Api}/series?match[]=up&limit=1")).Ok(200).Json;
         Assert.Equal((1, "results truncated due to limit"), (series.GetProperty("data").GetArrayLength(), series.GetProperty("warnings")[0].GetString()));
-        Assert.False((await _host.GetAsync($"{Api}/query?query=up&limit=2&time={Samples.Seconds}")).Json.TryGetProperty("warnings", out _));
+        Assert.False((await _host.GetAsync($"{Api}/query?query=up&limit=2&time={_samples.Seconds}")).Json.TryGetProperty("warnings", out _));
     }
 
     [Fact]
     public async Task Remarks_on_a_query_stand_beside_the_answer()
     {
-        var answer = (await _host.GetAsync($"{Api}/query?query=rate(up[5m])&time={Samples.Seconds}")).Ok(200).Json;
+        var answer = (await _host.GetAsync($"{Api}/query?query=rate(up[5m])&time={_samples.Seconds}")).Ok(200).Json;
         Assert.Equal(
             "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:6)", Assert.Single(answer.GetProperty("infos").EnumerateArray()).GetString());
         Assert.True((await _host.GetAsync($"{Api}/query?query=1&stats=all")).Json.GetProperty("data").GetProperty("stats").GetProperty("timings").GetProperty("execTotalTime").GetDouble() >= 0);
@@ -103,6 +132,9 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     [InlineData("label/__name__/values?match[]={org=\"other\"}", """["up"]""")]
     [InlineData("label/U__no_2e_dots/values", "[]")]
     [InlineData("format_query?query=sum(up)by(job)", "\"sum by (job) (up)\"")]
+    [InlineData("parse_query?query=-up", """{"expr":{"anchored":false,"matchers":[{"name":"__name__","type":"=","value":"up"}],"name":"up","offset":0,"offsetExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":null,"type":"vectorSelector"},"op":"-","type":"unaryExpr"}""")]
+    [InlineData("notifications", "[]")]
+    [InlineData("alertmanagers", """{"activeAlertmanagers":[],"droppedAlertmanagers":[]}""")]
     [InlineData("query_exemplars?query=up&start=0&end=1", "[]")]
     [InlineData("rules", """{"groups":[]}""")]
     [InlineData("alerts", """{"alerts":[]}""")]
@@ -137,13 +169,13 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
         var own = await _host.TokenAsync(Role.Viewer, "acme");
         foreach (var query in (string[])["up", "{__name__=~\".+\"}", "up{org=\"other\"} or up", "count({org=~\".+\"}) or up"])
         {
-            var seen = (await _host.GetAsync($"{Api}/query?{Encoded($"query={query}&time={Samples.Seconds}")}", own)).Ok(200).Text;
+            var seen = (await _host.GetAsync($"{Api}/query?{Encoded($"query={query}&time={_samples.Seconds}")}", own)).Ok(200).Text;
             Assert.DoesNotContain("other", seen, StringComparison.Ordinal);
             Assert.Contains("\"acme\"", seen, StringComparison.Ordinal);
         }
         foreach (var path in (string[])["series?match[]=up", "label/org/values", "label/job/values", "labels", "status/tsdb"])
             Assert.False((await _host.GetAsync($"{Api}/{path}", own)).Ok(200).Text is var text && (text.Contains("other", StringComparison.Ordinal) || text.Contains("web\"", StringComparison.Ordinal)), path);
-        foreach (var path in (string[])["status/config", "status/flags", "status/runtimeinfo"])
+        foreach (var path in (string[])["status/config", "status/flags", "status/runtimeinfo", "notifications"])
             (await _host.GetAsync($"{Api}/{path}", own)).IsProblem(403, ProblemCodes.Forbidden);
     }
 
@@ -151,7 +183,7 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     public async Task The_newest_samples_are_federated()
     {
         var answer = (await _host.GetAsync("/prometheus/federate?match[]=up", await _host.TokenAsync(Role.Viewer, "acme"))).Ok(200);
-        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {Samples.Now}\n"), (answer.ContentType, answer.Text));
+        Assert.Equal(("text/plain", $"# TYPE up untyped\nup{{job=\"api\",org=\"acme\",instance=\"\"}} 1 {_samples.Now}\n"), (answer.ContentType, answer.Text));
         (await _host.GetAsync("/prometheus/federate?match[]=up{")).Ok(400);
         Assert.Equal("", (await _host.GetAsync("/prometheus/federate")).Ok(200).Text);
     }
@@ -161,8 +193,8 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     {
         (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", await _host.TokenAsync(Role.Deployer), (string?)null)).IsProblem(403, ProblemCodes.Forbidden);
         (await _host.SendAsync("POST", $"{Api}/admin/tsdb/delete_series?match[]=up%7Bjob%3D%22web%22%7D", _host.Admin, (string?)null)).Ok(204);
-        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
-        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={Samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("web", (await _host.GetAsync($"{Api}/query?query=up&time={_samples.Seconds}")).Text, StringComparison.Ordinal);
+        Assert.Contains("api", (await _host.GetAsync($"{Api}/query?query=up&time={_samples.Seconds}")).Text, StringComparison.Ordinal);
         (await _host.SendAsync("PUT", $"{Api}/admin/tsdb/clean_tombstones", _host.Admin, (string?)null)).Ok(204);
         Assert.Equal(["metrics.clean", "metrics.delete"], (await _host.GetAsync("/api/v1/audit")).As<AuditView[]>().Select(a => a.Action).Where(a => a.StartsWith("metrics.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
@@ -182,8 +214,8 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     {
         foreach (var server in (string[])[$"{_host.Address}prometheus", $"http://x:{_host.Admin}@{_host.Address.Authority}/prometheus"])
         {
-            Assert.Equal($"up{{job=\"api\", org=\"acme\"}} => 1 @[{Samples.Seconds}]\n", await PromtoolAsync("query", "instant", $"--time={Samples.Seconds}", server, "up{job=\"api\"}"));
-            Assert.Contains($"\n1 @[{Samples.Seconds}]", await PromtoolAsync("query", "range", $"--start={Samples.Seconds - 15}", $"--end={Samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
+            Assert.Equal($"up{{job=\"api\", org=\"acme\"}} => 1 @[{_samples.Seconds}]\n", await PromtoolAsync("query", "instant", $"--time={_samples.Seconds}", server, "up{job=\"api\"}"));
+            Assert.Contains($"\n1 @[{_samples.Seconds}]", await PromtoolAsync("query", "range", $"--start={_samples.Seconds - 15}", $"--end={_samples.Seconds}", "--step=15s", server, "up{job=\"api\"}"), StringComparison.Ordinal);
             Assert.Equal("{__name__=\"small\", org=\"acme\"}\n", await PromtoolAsync("query", "series", "--match=small", server));
             Assert.Equal("api\nweb\n", await PromtoolAsync("query", "labels", server, "job"));
         }
@@ -201,9 +233,9 @@ public sealed class PrometheusQueryTests : IAsyncLifetime
     private Task<Answer> FormAsync(string call, string query) => _host.SendAsync(
         "POST", $"{Api}/{call}", _host.Admin, new FormUrlEncodedContent(InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => KeyValuePair.Create(p[0], p[1]))));
 
-    private static string Encoded(string query) => string.Join('&', InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => $"{p[0]}={Uri.EscapeDataString(p[1])}"));
+    private string Encoded(string query) => string.Join('&', InTime(query).Split('&').Select(p => p.Split('=', 2)).Select(p => $"{p[0]}={Uri.EscapeDataString(p[1])}"));
 
     /// <summary>$T is the time of the newest samples, $A and $B of those before.</summary>
-    private static string InTime(string text) => text.Replace("$T", $"{Samples.Seconds}", StringComparison.Ordinal)
-        .Replace("$A", $"{Samples.Seconds - 15}", StringComparison.Ordinal).Replace("$B", $"{Samples.Seconds - 30}", StringComparison.Ordinal);
+    private string InTime(string text) => text.Replace("$T", $"{_samples.Seconds}", StringComparison.Ordinal)
+        .Replace("$A", $"{_samples.Seconds - 15}", StringComparison.Ordinal).Replace("$B", $"{_samples.Seconds - 30}", StringComparison.Ordinal);
 }

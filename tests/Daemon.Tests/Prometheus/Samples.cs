@@ -3,17 +3,17 @@ using Groundcrew.Metrics;
 
 namespace Groundcrew.Daemon.Tests;
 
-/// <summary>Puts samples into the store of a control plane.</summary>
-internal static class Samples
+/// <summary>Puts samples into the store of a control plane, the newest of them at the moment when this was made.</summary>
+internal sealed class Samples(ControlHost host)
 {
     /// <summary>The moment of the last sample, in milliseconds; whole seconds, so that it stands in a query as a number.</summary>
-    public static readonly long Now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() * 1000;
+    public long Now => Seconds * 1000;
 
     /// <summary>The same in seconds.</summary>
-    public static long Seconds => Now / 1000;
+    public long Seconds { get; } = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Samples of one series, 15 s apart, the last one at <see cref="Now"/>.</summary>
-    public static void Add(this ControlHost host, Labels labels, params ReadOnlySpan<double> values)
+    public void Add(Labels labels, params ReadOnlySpan<double> values)
     {
         var store = host.Get<Monitoring>().Store;
         var (series, batch) = (store.Resolve(labels.Packed), new SampleBatch());

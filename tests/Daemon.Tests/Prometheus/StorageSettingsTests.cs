@@ -17,7 +17,7 @@ public sealed class StorageSettingsTests
         await using var host = await StartAsync(Storage);
         var options = host.Get<Monitoring>().Options;
         Assert.Equal((TimeSpan.FromMinutes(30), TimeSpan.FromDays(3), 2L << 30), (options.OutOfOrderWindow, options.Retention, options.MaxBytes));
-        host.Add(Labels.Of(("__name__", "late")), 1);
+        new Samples(host).Add(Labels.Of(("__name__", "late")), 1);
         Assert.Equal(1, Late(host, TimeSpan.FromMinutes(20)).Stored);
         Assert.Equal(0, Late(host, TimeSpan.FromMinutes(40)).Stored);
         var told = (await host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Ok(200).Json.GetProperty("data");
@@ -36,7 +36,7 @@ public sealed class StorageSettingsTests
         await using var host = await StartAsync(yaml);
         var options = host.Get<Monitoring>().Options;
         Assert.Equal((TimeSpan.Zero, TimeSpan.FromDays(15), null), (options.OutOfOrderWindow, options.Retention, options.MaxBytes));
-        host.Add(Labels.Of(("__name__", "late")), 1);
+        new Samples(host).Add(Labels.Of(("__name__", "late")), 1);
         Assert.Equal(0, Late(host, TimeSpan.FromMinutes(20)).Stored);
         Assert.Equal("15d", (await host.GetAsync("/prometheus/api/v1/status/runtimeinfo")).Json.GetProperty("data").GetProperty("storageRetention").GetString());
     }
@@ -57,8 +57,9 @@ public sealed class StorageSettingsTests
     public async Task Queries_are_counted_under_the_names_of_prometheus()
     {
         await using var host = await StartAsync("");
-        host.Add(Labels.Of(("__name__", "up")), 1, 1, 1);
-        (await host.GetAsync($"/prometheus/api/v1/query?query=count_over_time(up[1m])&time={Samples.Seconds}")).Ok(200);
+        var samples = new Samples(host);
+        samples.Add(Labels.Of(("__name__", "up")), 1, 1, 1);
+        (await host.GetAsync($"/prometheus/api/v1/query?query=count_over_time(up[1m])&time={samples.Seconds}")).Ok(200);
         var text = host.Get<MetricRegistry>().WriteText();
         Assert.Contains("prometheus_engine_query_duration_seconds_count{slice=\"inner_eval\"} 1\n", text, StringComparison.Ordinal);
         Assert.Contains("prometheus_engine_query_duration_seconds_count{slice=\"queue_time\"} 1\n", text, StringComparison.Ordinal);
@@ -71,7 +72,7 @@ public sealed class StorageSettingsTests
     {
         var store = host.Get<Monitoring>().Store;
         var batch = new SampleBatch();
-        batch.Add(store.Resolve(Labels.Of(("__name__", "late")).Packed), Samples.Now - (long)by.TotalMilliseconds, 2);
+        batch.Add(store.Resolve(Labels.Of(("__name__", "late")).Packed), TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - (long)by.TotalMilliseconds, 2);
         return store.Commit(batch);
     }
 

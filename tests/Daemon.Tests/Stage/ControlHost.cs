@@ -9,6 +9,7 @@ using Groundcrew.Daemon.Settings;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 using Groundcrew.Tests.Support;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -65,7 +66,7 @@ internal sealed class ControlHost : IAsyncDisposable
         var platform = new PlatformFile { ControlPort = 0, EdgePort = 8000, TrustLoopback = trustLoopback };
         var settings = new RoleSettings(folder["data"], platform, new Uri("http://127.0.0.1:1"), "host", connection, "127.0.0.1");
         var opened = await Store.OpenAsync(
-            new StoreOptions { Folder = storeFolder ?? settings.FolderOf("control"), Connection = connection }, [new FleetTables(), new DeploysTables()], TimeProvider.System, Ct);
+            new StoreOptions { Folder = storeFolder ?? settings.FolderOf("control"), Connection = connection }, [new FleetTables(), new DeploysTables(), new DatabasesTables()], TimeProvider.System, Ct);
         var store = opened.Value ?? throw new InvalidOperationException(string.Join("; ", opened.Problems));
         var app = ControlRole.Compose(settings, store, builder =>
         {

@@ -5,6 +5,8 @@ using Groundcrew.Deploys;
 using Groundcrew.Edge;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
+using Groundcrew.Postgres.OnNode;
 using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Daemon.Tests;
@@ -29,6 +31,9 @@ internal sealed class NodesOverHttp : IAsyncDisposable
 
     public Guid Edge { get; private set; }
 
+    /// <summary>The databases of the worker, which are there by word alone.</summary>
+    public DatabasesByWord Databases { get; } = new();
+
     /// <summary>What the edge serves; no traffic comes there.</summary>
     public EdgeTable Table { get; }
 
@@ -46,7 +51,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         var nodes = new NodesOverHttp(host, await host.TokenAsync(Role.Node));
         nodes.Worker = await nodes.HelloAsync("w1", NodeRole.Worker);
         nodes.Edge = await nodes.HelloAsync("e1", NodeRole.Edge);
-        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfInstance), nodes.ServeAsync(nodes.Edge, nodes.OfEdge));
+        nodes._running = Task.WhenAll(nodes.ServeAsync(nodes.Worker, nodes.OfWorkerAsync), nodes.ServeAsync(nodes.Edge, t => Task.FromResult(nodes.OfEdge(t))));
         return nodes;
     }
 
@@ -59,7 +64,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
     public Task<Answer> PostAsync<T>(string path, T body) => _host.SendAsync("POST", path, _token, JsonSerializer.Serialize(body, Json.Options));
 
     /// <summary>An edge of another version: it takes tables, and knows no question.</summary>
-    public async Task AddOlderEdgeAsync(string hostname) => _running = Task.WhenAll(_running, ServeAsync(await HelloAsync(hostname, NodeRole.Edge), OfEdge));
+    public async Task AddOlderEdgeAsync(string hostname) => _running = Task.WhenAll(_running, ServeAsync(await HelloAsync(hostname, NodeRole.Edge), t => Task.FromResult(OfEdge(t))));
 
     public async ValueTask DisposeAsync()
     {
@@ -69,7 +74,7 @@ internal sealed class NodesOverHttp : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private async Task ServeAsync(Guid node, Func<NodeTask, TaskReport> report)
+    private async Task ServeAsync(Guid node, Func<NodeTask, Task<TaskReport>> report)
     {
         var after = 0L;
         while (!_stop.IsCancellationRequested)
@@ -81,10 +86,17 @@ internal sealed class NodesOverHttp : IAsyncDisposable
             after = told.Revision;
             foreach (var asked in told.Streams)
                 await _host.SendAsync("POST", $"/link/v1/streams/{asked.Id}", _token, new ByteArrayContent(await SaysAsync(node, asked)));
-            if (told.Tasks.Count > 0)
-                (await PostAsync($"/link/v1/nodes/{node}/reports", new LinkReports([.. told.Tasks.Select(report)]))).Ok(204);
+            if (told.Tasks.Count == 0)
+                continue;
+            var reports = new List<TaskReport>();
+            foreach (var task in told.Tasks)
+                reports.Add(await report(task));
+            (await PostAsync($"/link/v1/nodes/{node}/reports", new LinkReports(reports))).Ok(204);
         }
     }
+
+    private async Task<TaskReport> OfWorkerAsync(NodeTask task) =>
+        task.Kind is ClusterSpec.TaskKind or ClusterJob.TaskKind ? await Databases.AnswerAsync(task) : OfInstance(task);
 
     private TaskReport OfInstance(NodeTask task)
     {
@@ -103,6 +115,8 @@ internal sealed class NodesOverHttp : IAsyncDisposable
             await relay.WriteAsync(asked.Payload, answer, CancellationToken.None);
             return answer.ToArray();
         }
+        if (asked.Kind == ServerQuestion.Kind)
+            return JsonSerializer.SerializeToUtf8Bytes(new ServerAnswer(null, DatabasesByWord.Look(asked.Payload.Deserialize<ServerQuestion>(Json.Options)!.What)), Json.Options);
         if (node == Edge && asked.Kind == EdgeQuestion.Kind)
             await new EdgeAspects(Table).WriteAsync(asked.Payload, answer, CancellationToken.None);
         return node == Worker ? Output : answer.ToArray();

@@ -34,6 +34,18 @@ internal sealed class Town : IAsyncDisposable
               DB_URL: db
         """;
 
+    public const string DatabaseManifest = """
+        system: acme
+        databases:
+          main:
+            memory: 300Mi
+        services:
+          web:
+            run: ./server
+            databases:
+              DATABASE_URL: main
+        """;
+
     public const string Secret = "p4ssw0rd-marker";
 
     private Town(ControlHost host, NodesOverHttp nodes) => (Host, Nodes) = (host, nodes);
@@ -56,6 +68,9 @@ internal sealed class Town : IAsyncDisposable
     public Guid Certificate { get; private set; }
 
     public Guid Idle { get; private set; }
+
+    /// <summary>The operation that took the backup of the database <c>acme/main</c>.</summary>
+    public Guid Backup { get; private set; }
 
     public Guid Stuck { get; private set; }
 
@@ -85,6 +100,10 @@ internal sealed class Town : IAsyncDisposable
         town.Maintenance = (await host.PostAsync("/api/v1/maintenance", """{"org":"acme"}""")).Ok(201).As<MaintenanceView>().Id;
         town.Certificate = (await host.PostAsync("/api/v1/edge/certificates", ImportOf("*.example.org"))).Ok(201).As<CertificateView>().Id!.Value;
         await town.LoopAsync("certificates");
+        var database = (await host.PostAsync("/api/v1/databases", """{"org":"acme","name":"main","standbys":1}""")).Ok(202).As<DatabaseChangeView>();
+        Assert.Equal("succeeded", (await town.EndAsync(database.Operation!.Value)).Outcome);
+        town.Backup = (await host.PostAsync("/api/v1/databases/acme/main/backup", null)).Ok(202).As<DatabaseChangeView>().Operation!.Value;
+        Assert.Equal("succeeded", (await town.EndAsync(town.Backup)).Outcome);
         var created = (await host.PostAsync("/api/v1/tokens", """{"name":"ci","role":"viewer"}""")).Ok(201).As<NewTokenView>();
         (town.Token, town.TokenValue) = (created.Token.Id, created.Value);
         town.Stuck = await town.StickAsync(stuck!);
@@ -113,6 +132,14 @@ internal sealed class Town : IAsyncDisposable
         new("POST", "/api/v1/edge/certificates/{certificate}/renew", "/api/v1/edge/certificates/web-acme.localhost/renew"),
         new("DELETE", "/api/v1/edge/certificates/{certificate}", $"/api/v1/edge/certificates/{Certificate}"),
         new("PUT", "/api/v1/edge/certificate-authority", "/api/v1/edge/certificate-authority", """{"kind":"development"}"""),
+        new("POST", "/api/v1/databases", "/api/v1/databases", """{"org":"acme","name":"orders","memory":"128Mi"}"""),
+        new("POST", "/api/v1/databases/apply", "/api/v1/databases/apply", JsonSerializer.Serialize(new { manifest = DatabaseManifest })),
+        new("PATCH", "/api/v1/databases/{org}/{name}", "/api/v1/databases/acme/main", """{"memory":"512Mi"}"""),
+        Database("backup", """{"reason":"before the upgrade"}"""), Database("dump", null), Database("verify", null), Database("drill", null),
+        Database("restore/plan", null), Database("restore", """{"as":"copy"}"""), Database("switchover", null), Database("failover", null), Database("standby/remove", null),
+        Database("standby", null), Database("rotate", null), Database("upkeep", """{"work":"vacuum"}"""), Database("cancel", $$"""{"operation":"{{Backup}}"}"""), Database("retention", null),
+        new("PUT", "/api/v1/databases/{org}/{name}/schedules", "/api/v1/databases/acme/main/schedules", """[{"does":"backup","cron":"0 2 * * *"}]"""),
+        Database("remove", """{"confirm":"main"}"""),
         new("POST", "/api/v1/projects/{org}/{project}/rollback", "/api/v1/projects/acme/web/rollback"),
         new("POST", "/api/v1/projects/{org}/{project}/promote", "/api/v1/projects/acme/web/promote", """{"from":"production","to":"staging"}"""),
         new("POST", "/api/v1/deployments", "/api/v1/deployments", DeployBody()),
@@ -130,6 +157,8 @@ internal sealed class Town : IAsyncDisposable
         new("DELETE", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Idle}"),
         new("POST", "/api/v1/store/backup", "/api/v1/store/backup", JsonSerializer.Serialize(new { file = Host.Folder["copy/store.db"] })),
     ];
+
+    private static Call Database(string tail, string? body) => new("POST", "/api/v1/databases/{org}/{name}/" + tail, "/api/v1/databases/acme/main/" + tail, body);
 
     /// <summary>The calls that only look.</summary>
     public IReadOnlyList<Call> Looks => [.. Looking()];
@@ -185,7 +214,7 @@ internal sealed class Town : IAsyncDisposable
 
     private IEnumerable<Call> Looking()
     {
-        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "edge/breakers", "edge/limits", "edge/routes", "maintenance", "edge/certificates", "edge/certificate-authority", "edge/development-authority"])
+        foreach (var path in (string[])["status", "regions", "nodes", "routes", "projects", "deployments", "instances", "operations", "whoami", "tokens", "audit", "edge", "edge/breakers", "edge/limits", "edge/routes", "maintenance", "edge/certificates", "edge/certificate-authority", "edge/development-authority", "databases"])
             yield return new("GET", $"/api/v1/{path}", $"/api/v1/{path}");
         yield return new("GET", "/api/v1/nodes/{id:guid}", $"/api/v1/nodes/{Nodes.Worker}");
         foreach (var tail in (string[])["", "/routing", "/health", "/domains", "/deployments", "/deployments/current", "/split"])
@@ -194,6 +223,8 @@ internal sealed class Town : IAsyncDisposable
             yield return new("GET", "/api/v1/deployments/{label}" + tail, $"/api/v1/deployments/{Current.Label}{tail}");
         foreach (var tail in (string[])["", "/events"])
             yield return new("GET", "/api/v1/operations/{id:guid}" + tail, $"/api/v1/operations/{Current.Operation}{tail}");
+        foreach (var tail in (string[])["", "/connection", "/backups", "/drills", "/schedules", "/retention", "/health", "/statements", "/tables"])
+            yield return new("GET", "/api/v1/databases/{org}/{name}" + tail, "/api/v1/databases/acme/main" + tail);
         yield return new("GET", "/api/v1/edge/certificates/{certificate}", "/api/v1/edge/certificates/web-acme.localhost");
         yield return new("GET", "/api/v1/secrets/{org}", "/api/v1/secrets/acme");
         yield return new("GET", "/api/v1/artifacts/{digest}", $"/api/v1/artifacts/{Digest}");

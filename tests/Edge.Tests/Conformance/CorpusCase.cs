@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Edge.Tests.Conformance;
 
@@ -10,7 +11,7 @@ namespace Groundcrew.Edge.Tests.Conformance;
 /// </summary>
 internal sealed partial record CorpusCase(string Name, string Head, IReadOnlyList<string> Expected)
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root { get; } = Path.Combine(Checkout.Root, "tests/Edge.Tests/corpus");
 
     /// <summary>The bytes of all lines of a word, joined.</summary>
     public string Joined(string word) => string.Concat(Lines(word));
@@ -51,14 +52,6 @@ internal sealed partial record CorpusCase(string Name, string Head, IReadOnlyLis
             cases.Add(new CorpusCase(lines[0], string.Concat(head.Where(l => l.Length > 0).Select(l => l + "\n")), sees < 0 ? [] : [.. lines[(sees + 1)..].Where(l => l.Length > 0).Select(l => l[2..])]));
         }
         return cases;
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "Groundcrew.slnx")))
-                return Path.Combine(folder.FullName, "tests/Edge.Tests/corpus");
-        throw new InvalidOperationException("The tests run outside the source tree.");
     }
 
     [GeneratedRegex(@"\\\{([^*{}]+)\*([0-9]+)\}")]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Groundcrew.Tests.Support;
 
 namespace Groundcrew.Journeys.Stage;
 
@@ -12,7 +13,7 @@ public sealed record Ran(int Code, string Out, string Error)
 public static class CrewProgram
 {
     /// <summary>The folder of the repository.</summary>
-    public static string Repository { get; } = FindRepository();
+    public static string Repository => Checkout.Root;
 
     /// <summary>What <c>./crew</c> built when that is the newest, else what the build of these tests built.</summary>
     public static string File { get; } = FindProgram();
@@ -44,14 +45,6 @@ public static class CrewProgram
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("CREW_", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
         return Process.Start(start) ?? throw new IOException($"{program} does not start.");
-    }
-
-    private static string FindRepository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !System.IO.File.Exists(Path.Combine(folder.FullName, "Groundcrew.slnx")))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException("These tests run from a folder of the repository.");
     }
 
     private static string FindProgram()

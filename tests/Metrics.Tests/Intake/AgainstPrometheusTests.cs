@@ -73,8 +73,8 @@ public sealed class AgainstPrometheusTests
         var sink = new MemorySink();
         await using var scraper = new Scraper(sink, new(), new(), TimeProvider.System);
         scraper.Apply(PrometheusConfig.Parse($"global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: p\n    static_configs: [{{targets: ['{prometheus.Address}']}}]\n").Value!);
-        await Eventually.TrueAsync(() => scraper.Targets[0].Health != TargetHealth.Unknown, "a scrape");
-        Assert.Equal((TargetHealth.Up, ""), (scraper.Targets[0].Health, scraper.Targets[0].LastError));
+        // One of the scrapes comes within its second, however busy the machine is.
+        await Eventually.TrueAsync(() => scraper.Targets[0].Health == TargetHealth.Up, "a scrape");
         Assert.True(sink.SeriesCount > 100, $"{sink.SeriesCount} series");
         Assert.Contains(scraper.Metadata, m => m is { Metric: "go_goroutines", Type: "gauge", Help: "Number of goroutines that currently exist." });
     }

@@ -121,7 +121,7 @@ public sealed class ExpositionTests
     [InlineData(5e-324, "5e-324")]
     [InlineData(double.NaN, "NaN")]
     [InlineData(double.NegativeInfinity, "-Inf")]
-    public void Numbers_are_written_as_Go_writes_them(double value, string expected) => Assert.Equal(expected, GoNumber.Format(value));
+    public void Numbers_are_written_as_Go_writes_them(double value, string expected) => Assert.Equal(expected, FloatText.General(value));
 
     [Fact]
     public async Task Promtool_finds_nothing_wrong_with_what_is_written()
@@ -169,7 +169,7 @@ public sealed class ExpositionTests
         try
         {
             Parse(format, Encoding.UTF8.GetBytes(input), (read, series) =>
-                seen.Append(CultureInfo.InvariantCulture, $"{series.ToSeriesText()} {GoNumber.Format(read.Value)}{(read.Time is { } time ? $" @{time}" : "")}{(read.Exemplar.IsEmpty ? "" : " exemplar")}\n"));
+                seen.Append(CultureInfo.InvariantCulture, $"{series.ToSeriesText()} {FloatText.General(read.Value)}{(read.Time is { } time ? $" @{time}" : "")}{(read.Exemplar.IsEmpty ? "" : " exemplar")}\n"));
         }
         catch (ExpositionException e)
         {

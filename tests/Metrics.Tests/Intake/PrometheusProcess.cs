@@ -50,8 +50,6 @@ internal sealed class PrometheusProcess : IAsyncDisposable
         return json.RootElement.GetProperty("data").Clone();
     }
 
-    public Task<string> TextAsync(string path) => _http.GetStringAsync($"http://{Address}{path}");
-
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();

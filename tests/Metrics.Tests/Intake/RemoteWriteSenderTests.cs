@@ -66,13 +66,13 @@ public sealed class RemoteWriteSenderTests : IAsyncDisposable
         Assert.True(RemoteWriteReceiverTests.Histogram().ContentEquals(_sink.Of("h{x=\"é\"}")[0].Histogram!));
         Assert.Contains("X-Prometheus-Remote-Write-Version: 2.0.0", _other.Requests[0], StringComparison.Ordinal);
         Assert.Contains("proto=io.prometheus.write.v2.Request", _other.Requests[0], StringComparison.Ordinal);
-        Assert.Equal((1, 1), (Metric("prometheus_remote_storage_samples_total"), Metric("prometheus_remote_storage_histograms_total")));
+        await Eventually.TrueAsync(() => Metric("prometheus_remote_storage_samples_total") == 1 && Metric("prometheus_remote_storage_histograms_total") == 1, "what was written");
     }
 
     [Fact]
     public async Task Samples_of_a_series_arrive_in_order_over_several_shards()
     {
-        await using var sender = Sender("queue_config: {min_shards: 4, max_samples_per_send: 7, capacity: 20, batch_send_deadline: 10ms}");
+        await using var sender = Sender("queue_config: {min_shards: 4, max_shards: 4, max_samples_per_send: 7, capacity: 20, batch_send_deadline: 10ms}");
         sender.Start();
         for (var time = 1; time <= 50; time++)
             _log.Commit([.. Enumerable.Range(0, 20).Select(i => Float($"m{i}", time, time))]);

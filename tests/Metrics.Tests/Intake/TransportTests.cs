@@ -23,18 +23,10 @@ public sealed class TransportTests
     public async Task A_target_behind_TLS_is_trusted_as_the_job_says(string tls, bool up)
     {
         using var folder = new TempFolder();
-        using var key = RSA.Create(2048);
-        var request = new CertificateRequest("CN=scrape.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("scrape.test");
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
-        File.WriteAllText(folder["ca.pem"], certificate.ExportCertificatePem());
-        using var served = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
+        using var served = Certificate(folder["ca.pem"]);
         using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
-        var serving = ServeAsync(listener, served);
+        var serving = ServeAsync(listener, served, []);
 
         var health = await ScrapeAsync($"scheme: https, tls_config: {{{tls.Replace("CA", folder["ca.pem"], StringComparison.Ordinal)}}}, static_configs: [{{targets: ['{listener.LocalEndpoint}']}}]");
 
@@ -42,6 +34,49 @@ public sealed class TransportTests
         Assert.Equal(up, health.LastError.Length == 0);
         listener.Stop();
         await serving;
+    }
+
+    [Theory]
+    [InlineData("server_name: scrape.test, insecure_skip_verify: true", "127.0.0.1", "scrape.test")]
+    [InlineData("server_name: scrape.test, insecure_skip_verify: true", "localhost", "scrape.test")]
+    [InlineData("server_name: other.test, ca_file: 'CA'", "localhost", "other.test")]
+    [InlineData("insecure_skip_verify: true", "localhost", "localhost")]
+    [InlineData("insecure_skip_verify: true", "127.0.0.1", "")]
+    public async Task The_server_is_asked_for_by_the_name_of_the_settings(string tls, string host, string sent)
+    {
+        using var folder = new TempFolder();
+        using var served = Certificate(folder["ca.pem"]);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
+        listener.Start();
+        var heard = new List<string>();
+        var serving = ServeAsync(listener, served, heard);
+
+        foreach (var version in (string[])["", ", enable_http2: false"])
+            await ScrapeAsync(
+                $"scheme: https, tls_config: {{{tls.Replace("CA", folder["ca.pem"], StringComparison.Ordinal)}}}, static_configs: [{{targets: ['{host}:{((IPEndPoint)listener.LocalEndpoint).Port}']}}]{version}");
+
+        listener.Stop();
+        await serving;
+        Assert.Equal([sent, sent], heard);
+    }
+
+    [Fact]
+    public async Task A_target_without_TLS_may_redirect_to_one_with_it_and_the_name_is_sent_there()
+    {
+        using var folder = new TempFolder();
+        using var served = Certificate(folder["ca.pem"]);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
+        listener.Start();
+        var heard = new List<string>();
+        var serving = ServeAsync(listener, served, heard);
+        await using var plain = new TinyTarget();
+        plain.Answer = (stream, _, stop) => stream.WriteAsync(TinyTarget.Http("", status: "302 Found", more: $"Location: https://{listener.LocalEndpoint}/\r\n"), stop).AsTask();
+
+        var health = await ScrapeAsync($"tls_config: {{ca_file: '{folder["ca.pem"]}', server_name: scrape.test}}, static_configs: [{{targets: ['{plain.Address}']}}]");
+
+        listener.Stop();
+        await serving;
+        Assert.Equal(("", "scrape.test"), (health.LastError, Assert.Single(heard)));
     }
 
     [Fact]
@@ -108,7 +143,22 @@ public sealed class TransportTests
         return scraper.Targets[0];
     }
 
-    private static async Task ServeAsync(TcpListener listener, X509Certificate2 certificate)
+    /// <summary>A certificate of <c>scrape.test</c> that signed itself; a file tells those who shall trust it.</summary>
+    private static X509Certificate2 Certificate(string file)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=scrape.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("scrape.test");
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        File.WriteAllText(file, certificate.ExportCertificatePem());
+        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
+    }
+
+    /// <summary>Answers every request, one connection after the other, and notes the names that were asked for.</summary>
+    private static async Task ServeAsync(TcpListener listener, X509Certificate2 certificate, List<string> heard)
     {
         try
         {
@@ -118,7 +168,13 @@ public sealed class TransportTests
                 await using var stream = new SslStream(client.GetStream());
                 try
                 {
-                    await stream.AuthenticateAsServerAsync(certificate);
+                    await stream.AuthenticateAsServerAsync(
+                        (_, hello, _, _) =>
+                        {
+                            heard.Add(hello.ServerName);
+                            return ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificate = certificate, ApplicationProtocols = [SslApplicationProtocol.Http11] });
+                        },
+                        null);
                     var asked = await stream.ReadAsync(new byte[16 * 1024]);
                     if (asked > 0)
                         await stream.WriteAsync(TinyTarget.Http("x 1\n"));

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Groundcrew.Bedrock;
 using Groundcrew.Tests.Support;
 using Xunit;
@@ -183,35 +182,12 @@ public sealed class FaultTests
     [Fact]
     public void A_folder_that_cannot_be_written_is_named_when_the_store_opens()
     {
-        using var folder = new TempFolder();
-        Assert.SkipUnless(Run("mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", folder.Path), "Only root may mount.");
-        try
-        {
-            var path = folder["store"];
-            var failure = Assert.ThrowsAny<IOException>(() => MetricStore.Open(new() { Folder = path }, new ManualClock(), new(), new SeenSignals()));
-            Assert.Contains(path, failure.Message, StringComparison.Ordinal);
-            Assert.Contains("Read-only", failure.Message, StringComparison.OrdinalIgnoreCase);
-        }
-        finally
-        {
-            Run("umount", folder.Path);
-        }
-    }
-
-    private static bool Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode == 0;
-    }
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
+        using var disk = SmallDisk.TryMake("1m");
+        Assert.SkipWhen(disk is null, "Mounting needs root.");
+        disk.MakeReadOnly();
+        var path = Path.Combine(disk.Path, "store");
+        var failure = Assert.ThrowsAny<IOException>(() => MetricStore.Open(new() { Folder = path }, new ManualClock(), new(), new SeenSignals()));
+        Assert.Contains(path, failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Read-only", failure.Message, StringComparison.OrdinalIgnoreCase);
     }
 }

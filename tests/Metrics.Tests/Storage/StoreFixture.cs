@@ -86,6 +86,17 @@ internal sealed class StoreFixture : IDisposable
         return matchers;
     }
 
+    /// <summary>Copies a folder with all that is in it.</summary>
+    public static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
     public void Dispose()
     {
         Close();

@@ -1,4 +1,3 @@
-using Groundcrew.Bedrock;
 using Groundcrew.Postgres.OnNode;
 using Groundcrew.Tests.Support;
 using Npgsql;

@@ -81,9 +81,10 @@ public sealed class OperatorTests
     public void Samples_of_one_label_set_that_follow_each_other_become_one_series()
     {
         var stage = new Stage().Add("p", 1.0, Metrics.StaleMarker.Value).Add("q", null, 2.0);
-        Assert.Equal("{} -1 -2", stage.From(0, 10, 10, "-{__name__=~'p|q'}"));
         Assert.Equal("{} 2 3", stage.From(0, 10, 10, "1 + {__name__=~'p|q'}"));
         Assert.Equal("p 1 .; q . 2", stage.From(0, 10, 10, "p or q"));
+        // A sign looks at whole series, as in Prometheus: these two were told apart by their names alone.
+        Assert.Equal("Execution: vector cannot contain metrics with the same labelset", stage.From(0, 10, 10, "-{__name__=~'p|q'}"));
     }
 
     [Fact]

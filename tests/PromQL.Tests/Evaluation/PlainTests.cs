@@ -15,7 +15,7 @@ public sealed class PlainTests
     [InlineData(double.NaN, "NaN")]
     [InlineData(double.PositiveInfinity, "+Inf")]
     [InlineData(double.NegativeInfinity, "-Inf")]
-    public void A_float_in_a_label_has_no_exponent(double value, string text) => Assert.Equal(text, GoNumbers.Plain(value));
+    public void A_float_in_a_label_has_no_exponent(double value, string text) => Assert.Equal(text, GoNumber.Format(value));
 
     [Theory]
     [InlineData("", 0xEF46DB3751D8E999)]

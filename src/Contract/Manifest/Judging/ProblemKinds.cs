@@ -111,7 +111,7 @@ internal static class ProblemKinds
         "A variable's value cannot be given to a program.", "Remove NUL characters; keep a large text in a file of the package.");
 
     public static ProblemKind VariableTwice { get; } = new("variable-twice",
-        "A variable stands in `environment` and in `secrets`.", "Keep it in one of the two.");
+        "A variable stands in two of `environment`, `secrets` and `databases`.", "Keep it in one of them.");
 
     public static ProblemKind BadDomain { get; } = new("bad-domain",
         "A domain is not one.", "Write a full name in lower case, without scheme, port or path, such as app.acme.org.");
@@ -145,6 +145,21 @@ internal static class ProblemKinds
 
     public static ProblemKind PrivateShared { get; } = new("private-shared",
         "Answers are for the client alone, and a time for shared caches is named.", "Remove 'sMaxAge', or write 'for: public'.");
+
+    public static ProblemKind BadIdentifier { get; } = new("bad-identifier",
+        "The name of a database or an extension is not one that PostgreSQL takes here.", "Write a-z, 0-9 and '_', with a letter first.");
+
+    public static ProblemKind BadStorage { get; } = new("bad-storage",
+        "A place for backups cannot be read.", "Write a folder's whole path, such as /srv/backups, or a bucket, such as s3://bucket/prefix.");
+
+    public static ProblemKind BadSchedule { get; } = new("bad-schedule",
+        "A schedule's time, zone or template cannot be read.", "Write minute, hour, day, month and weekday ('0 2 * * *'), a zone such as Europe/Berlin, and templates with YYYYMMDD and HHMMSS.");
+
+    public static ProblemKind BadSql { get; } = new("bad-sql",
+        "A check's statement is empty or too long.", "Write one statement whose first column is true when all is well.");
+
+    public static ProblemKind UnknownDatabase { get; } = new("unknown-database",
+        "A schedule or a check names a database that the cluster does not have.", "Name one of 'databases', or leave it out for the first.");
 
     /// <summary>All, by code.</summary>
     public static IReadOnlyList<ProblemKind> All { get; } =

@@ -19,16 +19,39 @@ internal static class SystemRules
             JudgeSource(service, path, judgement);
             JudgeHealth(service.Health, $"{path}.health", judgement);
             JudgeVariables(service.Environment, service.Secrets, path, judgement);
+            JudgeAddresses(service.Databases, service.Environment, service.Secrets, path, judgement);
             if (service.Edge is { } edge)
                 EdgeRules.Judge(edge, $"{path}.edge", judgement);
             foreach (var (environment, over) in service.Environments)
             {
                 JudgeVariables(over.Environment, over.Secrets, $"{path}.environments.{environment}", judgement);
+                JudgeAddresses(over.Databases, over.Environment, over.Secrets, $"{path}.environments.{environment}", judgement);
                 if (over.Edge is { } edgeThere)
                     EdgeRules.Judge(edgeThere, $"{path}.environments.{environment}.edge", judgement, above: $"{path}.edge");
             }
         }
         JudgeDomains(manifest.Services, judgement);
+        foreach (var (name, database) in manifest.Databases)
+            JudgeDatabase(name, database, judgement);
+    }
+
+    private static void JudgeDatabase(string name, DatabaseManifest database, Judgement judgement)
+    {
+        string[] known = database.Databases.Count > 0 ? [.. database.Databases] : [name.Replace('-', '_')];
+        var path = $"databases.{name}";
+        foreach (var (index, schedule) in (database.Schedules ?? []).Index())
+            if (schedule.Database is { } wanted && !known.Contains(wanted))
+                judgement.Refuse(ProblemKinds.UnknownDatabase, $"{path}.schedules[{index}].database", $"'{wanted}' is not a database of '{name}', which has {Words.And(known)}.");
+        foreach (var (index, check) in database.Checks.Index())
+            if (check.Database is { } wanted && !known.Contains(wanted))
+                judgement.Refuse(ProblemKinds.UnknownDatabase, $"{path}.checks[{index}].database", $"'{wanted}' is not a database of '{name}', which has {Words.And(known)}.");
+    }
+
+    private static void JudgeAddresses(
+        IReadOnlyDictionary<string, string> databases, IReadOnlyDictionary<string, string> plain, IReadOnlyDictionary<string, string> secrets, string path, Judgement judgement)
+    {
+        foreach (var name in databases.Keys.Where(n => plain.ContainsKey(n) || secrets.ContainsKey(n)))
+            judgement.Refuse(ProblemKinds.VariableTwice, $"{path}.databases.{name}", $"'{name}' stands in '{(plain.ContainsKey(name) ? "environment" : "secrets")}' too.");
     }
 
     private static void JudgeLabels(string project, ServiceManifest service, string? organization, string path, Judgement judgement)

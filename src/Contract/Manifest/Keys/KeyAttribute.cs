@@ -38,6 +38,20 @@ internal enum KeyKind
     Compression,
     MediaTypes,
     Metrics,
+    Databases,
+    DatabaseNames,
+    Identifier,
+    Identifiers,
+    Extensions,
+    Storage,
+    Endpoint,
+    SecretName,
+    Schedules,
+    Cron,
+    Zone,
+    Template,
+    Checks,
+    Sql,
 }
 
 /// <summary>

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Groundcrew.Metrics;
+using Groundcrew.PromQL;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -42,8 +43,11 @@ internal sealed class PrometheusJson : IAsyncDisposable
 {
     private const int Full = 32 * 1024;
 
-    // Nothing of it ever stands in a page, and the structure is fixed in code.
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    // Nothing of it ever stands in a page, and the structure is fixed in code. The deepest is a parsed query within its answer.
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true, MaxDepth = (Parser.MaxDepth * ExprJson.LevelsEach) + 8,
+    };
     private readonly PipeWriter _output;
     private readonly CancellationToken _cancellation;
 

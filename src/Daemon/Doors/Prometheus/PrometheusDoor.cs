@@ -21,7 +21,7 @@ internal static class PrometheusDoor
         foreach (var (path, handle) in ((string, Func<PrometheusRequest, Task<PrometheusAnswer>>)[])
         [
             ("query", PrometheusQueryDoor.InstantAsync), ("query_range", PrometheusQueryDoor.RangeAsync), ("query_exemplars", PrometheusQueryDoor.ExemplarsAsync),
-            ("format_query", PrometheusQueryDoor.FormatAsync), ("labels", PrometheusSeriesDoor.LabelsAsync), ("series", PrometheusSeriesDoor.SeriesAsync),
+            ("format_query", PrometheusQueryDoor.FormatAsync), ("parse_query", PrometheusQueryDoor.ParseAsync), ("labels", PrometheusSeriesDoor.LabelsAsync), ("series", PrometheusSeriesDoor.SeriesAsync),
         ])
             api.MapMethods(path, ReadOrForm, Answering(handle)).NeedsInAnyOrg(Role.Viewer);
         foreach (var (path, handle) in ((string, Func<PrometheusRequest, Task<PrometheusAnswer>>)[])
@@ -34,7 +34,7 @@ internal static class PrometheusDoor
         foreach (var (path, handle) in ((string, Func<PrometheusRequest, Task<PrometheusAnswer>>)[])
         [
             ("status/config", PrometheusStatusDoor.ConfigAsync), ("status/flags", PrometheusStatusDoor.FlagsAsync), ("status/runtimeinfo", PrometheusStatusDoor.RuntimeAsync),
-            ("status/walreplay", PrometheusStatusDoor.ReplayAsync),
+            ("status/walreplay", PrometheusStatusDoor.ReplayAsync), ("notifications", PrometheusStatusDoor.NotificationsAsync),
         ])
             api.MapGet(path, Answering(handle)).Needs(Role.Viewer);
         api.MapMethods("admin/tsdb/delete_series", Change, Answering(PrometheusAdminDoor.DeleteAsync)).Needs(Role.Admin);

@@ -19,9 +19,6 @@ internal sealed class PrometheusErrorException(string type, int status, string m
     /// <summary>A parameter is wrong, and which.</summary>
     public static PrometheusErrorException BadParameter(string name, string message) => BadData($"invalid parameter {LabelText.Quoted(name)}: {message}");
 
-    /// <summary>It cannot be done now.</summary>
-    public static PrometheusErrorException Unavailable(string message) => new("unavailable", StatusCodes.Status503ServiceUnavailable, message);
-
     /// <summary>Why a query has no answer.</summary>
     public static PrometheusErrorException Of(QueryError error) => error.Kind switch
     {

@@ -1,9 +1,10 @@
 using Groundcrew.Daemon.Wiring;
+using Groundcrew.Metrics;
 using Groundcrew.PromQL;
 
 namespace Groundcrew.Daemon.Doors;
 
-/// <summary>Queries through Prometheus' API: <c>query</c>, <c>query_range</c>, <c>query_exemplars</c>, <c>format_query</c>.</summary>
+/// <summary>Queries through Prometheus' API: <c>query</c>, <c>query_range</c>, <c>query_exemplars</c>, <c>format_query</c>, <c>parse_query</c>.</summary>
 internal static class PrometheusQueryDoor
 {
     private const long MostSteps = 11_000;
@@ -34,14 +35,31 @@ internal static class PrometheusQueryDoor
         return AnswerOf(parameters, limit, await request.Queries.RangeAsync(request.Source, parameters.Get("query"), start, end, step, wish, request.Cancellation));
     }
 
-    /// <summary>There are no exemplars; the query and the times are judged as ever.</summary>
+    /// <summary>The exemplars of all series that a selector anywhere in the query picks, whatever the query makes of them.</summary>
     public static Task<PrometheusAnswer> ExemplarsAsync(PrometheusRequest request)
     {
         var (start, end) = (request.Parameters.Time("start", PrometheusParameters.MinTime), request.Parameters.Time("end", PrometheusParameters.MaxTime));
         if (end < start)
             throw PrometheusErrorException.BadParameter("end", "end timestamp must not be before start timestamp");
-        _ = ParsedOf(request.Parameters);
-        return Task.FromResult(PrometheusAnswer.Of([], null));
+        IEnumerable<LabelMatcher> own = request.Org is { } org ? [new LabelMatcher(MatchKind.Equal, "org", org)] : [];
+        var found = request.Monitoring.Exemplars.Select([.. SelectorsIn(ParsedOf(request.Parameters)).Select(s => (IReadOnlyList<LabelMatcher>)[.. s.Conditions, .. own])], start, end);
+        return Task.FromResult(new PrometheusAnswer(async json =>
+        {
+            json.Writer.WriteStartArray();
+            foreach (var series in found)
+            {
+                json.Writer.WriteStartObject();
+                json.Writer.WritePropertyName("seriesLabels"u8);
+                json.WriteLabels(series.Series);
+                json.Writer.WriteStartArray("exemplars"u8);
+                foreach (var exemplar in series.Exemplars)
+                    WriteExemplar(json, exemplar);
+                json.Writer.WriteEndArray();
+                json.Writer.WriteEndObject();
+                await json.FlushIfFullAsync();
+            }
+            json.Writer.WriteEndArray();
+        }));
     }
 
     public static Task<PrometheusAnswer> FormatAsync(PrometheusRequest request)
@@ -50,11 +68,42 @@ internal static class PrometheusQueryDoor
         return Task.FromResult(PrometheusAnswer.Of(writer => writer.WriteStringValue(ExprPrinter.Pretty(expression))));
     }
 
+    public static Task<PrometheusAnswer> ParseAsync(PrometheusRequest request)
+    {
+        var expression = ParsedOf(request.Parameters);
+        return Task.FromResult(PrometheusAnswer.Of(writer => ExprJson.Write(writer, expression)));
+    }
+
     private static Expr ParsedOf(PrometheusParameters parameters)
     {
         var parsed = Parser.Parse(parameters.Get("query"), experimental: false);
         return parsed.Expr ?? throw PrometheusErrorException.BadParameter("query", parsed.Error);
     }
+
+    private static void WriteExemplar(PrometheusJson json, Exemplar exemplar)
+    {
+        json.Writer.WriteStartObject();
+        json.Writer.WritePropertyName("labels"u8);
+        json.WriteLabels(exemplar.Labels);
+        json.Writer.WritePropertyName("value"u8);
+        json.WriteFloat(exemplar.Value);
+        json.Writer.WritePropertyName("timestamp"u8);
+        json.WriteTime(exemplar.Time);
+        json.Writer.WriteEndObject();
+    }
+
+    private static IEnumerable<VectorSelector> SelectorsIn(Expr? expr) => expr switch
+    {
+        VectorSelector v => [v],
+        MatrixSelector m => [m.Selector],
+        Subquery s => SelectorsIn(s.Inner),
+        Aggregate a => SelectorsIn(a.Parameter).Concat(SelectorsIn(a.Inner)),
+        Binary b => SelectorsIn(b.Left).Concat(SelectorsIn(b.Right)),
+        Unary u => SelectorsIn(u.Inner),
+        Paren p => SelectorsIn(p.Inner),
+        Call c => c.Arguments.SelectMany(SelectorsIn),
+        _ => [],
+    };
 
     private static QueryWish WishOf(PrometheusParameters parameters) => new(parameters.OptionalDuration("timeout"), parameters.OptionalDuration("lookback_delta"));
 

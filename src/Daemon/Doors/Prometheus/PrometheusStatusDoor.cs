@@ -6,7 +6,7 @@ using Groundcrew.Metrics;
 
 namespace Groundcrew.Daemon.Doors;
 
-/// <summary>What the platform says about itself in Prometheus' words: <c>status/…</c>, and <c>rules</c> and <c>alerts</c>, of which there are none.</summary>
+/// <summary>What the platform says about itself in Prometheus' words: <c>status/…</c>, <c>notifications</c>, and <c>rules</c> and <c>alerts</c>, of which there are none.</summary>
 internal static class PrometheusStatusDoor
 {
     /// <summary>The version of Prometheus whose language and API this is; clients choose by it what they ask.</summary>
@@ -21,6 +21,21 @@ internal static class PrometheusStatusDoor
     public static Task<PrometheusAnswer> AlertsAsync(PrometheusRequest request) => Empty("alerts");
 
     public static Task<PrometheusAnswer> AlertmanagersAsync(PrometheusRequest request) => Empty("activeAlertmanagers", "droppedAlertmanagers");
+
+    /// <summary>What whoever runs this should know now: that <c>prometheus.yml</c> as it stands is not taken.</summary>
+    public static Task<PrometheusAnswer> NotificationsAsync(PrometheusRequest request) => Task.FromResult(PrometheusAnswer.Of(writer =>
+    {
+        writer.WriteStartArray();
+        if (request.Monitoring.Config.RefusedAt is { } since)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("text"u8, "Configuration reload has failed."u8);
+            writer.WriteString("date"u8, since.UtcDateTime);
+            writer.WriteBoolean("active"u8, true);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }));
 
     public static Task<PrometheusAnswer> BuildAsync(PrometheusRequest request) => Texts(
         ("version", Speaks), ("revision", $"groundcrew {ProgramVersion.Text}"), ("branch", ""), ("buildUser", ""), ("buildDate", ""), ("goVersion", ""));

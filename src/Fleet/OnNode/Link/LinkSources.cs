@@ -49,6 +49,11 @@ public sealed class LinkSources(NodeLink link) : IArtifactSource, ISecretSource,
     public async Task<IReadOnlyDictionary<string, Secret>> AskAsync(Guid instanceId, CancellationToken cancellation) =>
         await AskAsync<Dictionary<string, Secret>>("secrets", new SecretsQuestion(instanceId), cancellation);
 
+    /// <summary>The secrets of a database cluster, by their names.</summary>
+    /// <exception cref="IOException">They cannot be had now; trying again may help.</exception>
+    public async Task<IReadOnlyDictionary<string, Secret>> AskClusterAsync(Guid clusterId, CancellationToken cancellation) =>
+        await AskAsync<Dictionary<string, Secret>>("cluster-secrets", new ClusterSecretsQuestion(clusterId), cancellation);
+
     /// <inheritdoc/>
     public async Task<IReadOnlyList<CertificateMaterial>> AskAsync(IReadOnlyList<Guid> ids, CancellationToken cancellation) =>
         await AskAsync<List<CertificateMaterial>>("certificates", new CertificatesQuestion(ids), cancellation);

@@ -44,7 +44,7 @@ internal sealed class ConfigJudge
     private PrometheusConfig ReadRoot(ConfigSection root)
     {
         var global = ReadGlobal(root.Section("global"));
-        var (window, retention, size) = ReadStorage(root.Section("storage"));
+        var (window, retention, size, exemplars) = ReadStorage(root.Section("storage"));
         var config = new PrometheusConfig
         {
             Global = global,
@@ -56,6 +56,7 @@ internal sealed class ConfigJudge
             OutOfOrderWindow = window,
             RetentionTime = retention,
             RetentionBytes = size,
+            MaxExemplars = exemplars,
         };
         root.Unsupported("Ask this program's own store; it cannot fetch samples from another one.", "remote_read");
         root.Unsupported("Remove the section: traces are not taken here.", "tracing", "otlp");
@@ -134,7 +135,7 @@ internal sealed class ConfigJudge
         return manager;
     }
 
-    private static (TimeSpan? Window, TimeSpan? Time, long? Bytes) ReadStorage(ConfigSection map)
+    private static (TimeSpan? Window, TimeSpan? Time, long? Bytes, int? Exemplars) ReadStorage(ConfigSection map)
     {
         var tsdb = map.Section("tsdb");
         var window = tsdb.Duration("out_of_order_time_window");
@@ -143,10 +144,10 @@ internal sealed class ConfigJudge
         retention.Close();
         tsdb.Close();
         var exemplars = map.Section("exemplars");
-        _ = exemplars.Count("max_exemplars");
+        var most = exemplars.Count("max_exemplars");
         exemplars.Close();
         map.Close();
         // Zero means no limit of its own, as in Prometheus.
-        return (window, time > TimeSpan.Zero ? time : null, size > 0 ? size : null);
+        return (window, time > TimeSpan.Zero ? time : null, size > 0 ? size : null, most is { } count ? (int)Math.Clamp(count, 0, int.MaxValue) : null);
     }
 }

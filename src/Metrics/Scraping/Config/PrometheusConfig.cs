@@ -38,6 +38,9 @@ public sealed record PrometheusConfig
     /// <summary>The most bytes that samples may take, from <c>storage.tsdb.retention.size</c>; null when the file says nothing.</summary>
     public long? RetentionBytes { get; init; }
 
+    /// <summary>How many exemplars are kept, from <c>storage.exemplars.max_exemplars</c>; null when the file says nothing.</summary>
+    public int? MaxExemplars { get; init; }
+
     /// <summary>
     /// Judges a file: every problem at once, each with its path, line and fix; unknown keys are refused. Pure and
     /// thread-safe; reads no file, so what the configuration names may be missing.

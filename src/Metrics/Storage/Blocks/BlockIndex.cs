@@ -105,15 +105,6 @@ internal sealed class BlockIndex : SeriesIndex
         return (labels, TakeChunks(ref entry));
     }
 
-    /// <summary>The chunks of a series, without its labels.</summary>
-    public ChunkPlace[] ChunksOf(int series)
-    {
-        var entry = Series(series);
-        for (var pairs = entry.Int32(); pairs > 0; pairs--)
-            entry.Varint();
-        return TakeChunks(ref entry);
-    }
-
     private ChunkPlace[] TakeChunks(ref ByteReader entry)
     {
         var chunks = new ChunkPlace[entry.Int32()];

@@ -15,8 +15,6 @@ internal sealed class ByteWriter(int capacity = 4096)
 
     public void Clear() => Length = 0;
 
-    public void CutTo(int length) => Length = length;
-
     public void Byte(byte value) => Room(1)[0] = value;
 
     public void UInt32(uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Room(4), value);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Groundcrew.Tests.Support;
 
-namespace Groundcrew.Journal.Tests;
+namespace Groundcrew.Tests.Support;
 
 /// <summary>
 /// A small file system of one test, which can be made read-only in a way that holds for root too. Needs root, for it is

@@ -1,6 +1,6 @@
 using Groundcrew.Bench.Deploy;
 
-namespace Groundcrew.Bench.Edge;
+namespace Groundcrew.Bench;
 
 /// <summary>What was found of one figure: samples by side and measure, words where a side was not measured, and errors.</summary>
 internal sealed class Findings(string figure, string ours, params string[] peers)
