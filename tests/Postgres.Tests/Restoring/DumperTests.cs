@@ -140,6 +140,26 @@ public sealed class DumperTests
         Assert.Equal(0L, await stage.Source.AskAsync("SELECT count(*) FROM pg_database WHERE datname LIKE 'back%'"));
     }
 
+    [Fact]
+    public async Task What_an_ended_agent_left_of_dumps_and_their_restores_is_removed()
+    {
+        await using var stage = await StageAsync();
+        await DumpAsync(stage, "whole");
+        var manifest = await DumpAsync(stage, "half");
+        await stage.Pieces.Storage.DeleteAsync([ArchiveLayout.DumpManifest(ArchiveStage.Cluster, "half")], Cancelled);
+        await stage.SayAsync("CREATE DATABASE \"back~restoring\"");
+        var archive = new ArchiveSpec(new StorageSpec(stage.Archive.Faults.Place), TimeSpan.FromSeconds(10));
+        var servers = new OneServer(stage.Source.Server);
+
+        foreach (var name in new[] { "whole", "half" })
+            await new Dumper(servers, stage.Opener, TimeProvider.System).CleanUpAsync(new(Guid.Empty, Guid.Empty, new TakeDump(OneServer.Id, "shop", name, archive, "test")), Cancelled);
+        await new DumpRestorer(servers, stage.Opener, stage.ScratchFolder).CleanUpAsync(new(Guid.Empty, Guid.Empty, new RestoreDump(OneServer.Id, ArchiveStage.Cluster, "whole", "back", "owner", archive)), Cancelled);
+
+        Assert.Equal(["whole"], (await stage.CatalogueAsync()).Dumps.Select(d => d.Name));
+        Assert.DoesNotContain(manifest.File.Key, await stage.Archive.KeysAsync());
+        Assert.Equal(0L, await stage.Source.AskAsync("SELECT count(*) FROM pg_database WHERE datname LIKE 'back%'"));
+    }
+
     private static async Task<RestoreStage> StageAsync()
     {
         var stage = await RestoreStage.RunAsync(new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements" });

@@ -18,8 +18,7 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
     private const long ThoroughBytes = 8L << 30;
     private const long LeastBuffersMb = 16;
     private static readonly TimeSpan CheckLimit = TimeSpan.FromMinutes(5);
-    private readonly Lock _gate = new();
-    private Task? _cleared;
+    private readonly ScratchClearing _clearing = new(scratchFolder, Kind, clock);
 
     /// <inheritdoc/>
     public bool Takes(ClusterWork work) => work is RunDrill;
@@ -40,12 +39,16 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
         }
     }
 
+    /// <inheritdoc/>
+    public Task CleanUpAsync(ClusterJob job, CancellationToken cancellation) =>
+        PgBinaries.Find(((RunDrill)job.Work).Version) is { } binaries ? _clearing.OnceAsync(binaries) : Task.CompletedTask;
+
     /// <summary>Drills with an archive that is open.</summary>
     internal async Task<DrillDone> RunAsync(RunDrill work, Pieces pieces, JobProgress progress, CancellationToken cancellation)
     {
         var (began, beganAt) = (clock.GetTimestamp(), clock.GetUtcNow());
         var binaries = PgBinaries.Find(work.Version) ?? throw new JobFailedException($"PostgreSQL {work.Version} is not installed on this node: drill on one that has it.");
-        await ClearOnceAsync(binaries);
+        await _clearing.OnceAsync(binaries);
         progress.Say("reading what the archive holds");
         var catalogue = await new CatalogueReader(pieces.Storage).ReadAsync(work.Source, cancellation);
         var plan = ClusterRestorer.Plan(catalogue, null, work.Target, work.Version);
@@ -61,17 +64,6 @@ internal sealed class DrillRunner(ArchiveOpener archives, string scratchFolder, 
         finally
         {
             await ScratchFolder.RemoveAsync(server, CancellationToken.None);
-        }
-    }
-
-    /// <summary>What an agent that was ended in the middle of a drill left, before the first one of this one.</summary>
-    private Task ClearOnceAsync(PgBinaries binaries)
-    {
-        lock (_gate)
-        {
-            if (_cleared is null or { IsFaulted: true })
-                _cleared = ScratchFolder.ClearAsync(scratchFolder, Kind, binaries, clock, CancellationToken.None);
-            return _cleared;
         }
     }
 

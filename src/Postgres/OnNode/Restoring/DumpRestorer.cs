@@ -37,12 +37,29 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         }
     }
 
+    /// <inheritdoc/>
+    public async Task CleanUpAsync(ClusterJob job, CancellationToken cancellation)
+    {
+        var work = (RestoreDump)job.Work;
+        if (servers.Find(work.ServerId) is not { } node)
+            return;
+        try
+        {
+            await using var home = await node.Server.OpenAsync(ServerLook.Home, cancellation);
+            await DropAsync(home, UnfinishedName(work));
+        }
+        catch (NpgsqlException e)
+        {
+            throw new JobFailedException($"The server does not drop database '{UnfinishedName(work)}', which is half restored; the next restore does: {e.Message}", e);
+        }
+    }
+
     /// <summary>Restores a dump from an archive that is open.</summary>
     internal async Task RestoreAsync(PgServer server, RestoreDump work, Pieces pieces, JobProgress progress, CancellationToken cancellation)
     {
         var dump = await PlainObjects.DumpAsync(pieces.Storage, work.Source, work.Dump, cancellation);
         progress.Expect(dump.File.PlainBytes);
-        var unfinished = work.Database[..Math.Min(work.Database.Length, LongestName - Unfinished.Length)] + Unfinished;
+        var unfinished = UnfinishedName(work);
         await using var home = await server.OpenAsync(ServerLook.Home, cancellation);
         if (await AskAsync(home, "SELECT 1 FROM pg_database WHERE datname = $1", work.Database, cancellation) is not null)
             throw new JobFailedException($"There is a database '{work.Database}' already: a dump is restored into one that is made for it. Name another, or drop this one first.");
@@ -61,6 +78,8 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
             throw;
         }
     }
+
+    private static string UnfinishedName(RestoreDump work) => work.Database[..Math.Min(work.Database.Length, LongestName - Unfinished.Length)] + Unfinished;
 
     private async Task FillAsync(
         PgServer server, RestoreDump work, DumpManifest dump, string database, Pieces pieces, JobProgress progress, CancellationToken cancellation)

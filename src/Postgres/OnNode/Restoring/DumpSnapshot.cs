@@ -7,7 +7,7 @@ internal sealed class DumpSnapshot : IAsyncDisposable
 {
     private const string Files = """
         SELECT c.oid::int8, n.nspname || '.' || c.relname, c.relfilenode::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_t%'
+        WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_t%'
         """;
 
     private readonly NpgsqlConnection _connection;

@@ -34,6 +34,24 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
         }
     }
 
+    /// <inheritdoc/>
+    public async Task CleanUpAsync(ClusterJob job, CancellationToken cancellation)
+    {
+        var work = (TakeDump)job.Work;
+        if (servers.Find(work.ServerId) is not { } node)
+            return;
+        try
+        {
+            var pieces = await archives.ToReadAsync(job.ClusterId, work.Archive, cancellation);
+            using var storage = pieces.Storage;
+            await RemoveUnlistedAsync(storage, node.Spec.Name, work.Name, cancellation);
+        }
+        catch (IOException e)
+        {
+            throw new JobFailedException($"What there is of dump '{work.Name}' was not removed; it is not listed: {e.Message}", e);
+        }
+    }
+
     /// <summary>Takes one dump into an archive that is open.</summary>
     internal async Task<DumpManifest> TakeAsync(PgServer server, string cluster, TakeDump work, Pieces pieces, JobProgress progress, CancellationToken cancellation)
     {
@@ -58,6 +76,17 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
         }
         progress.Expect(progress.Done);
         return manifest;
+    }
+
+    /// <summary>Deletes a dump that has no manifest.</summary>
+    private static async Task RemoveUnlistedAsync(IBackupStorage storage, string cluster, string name, CancellationToken cancellation)
+    {
+        var (file, manifest) = (ArchiveLayout.DumpFile(cluster, name), ArchiveLayout.DumpManifest(cluster, name));
+        var keys = new List<string>();
+        await foreach (var found in storage.ListAsync(manifest[..^".json".Length], cancellation))
+            keys.Add(found.Key);
+        if (!keys.Contains(manifest))
+            await storage.DeleteAsync([.. keys.Where(k => ArchiveLayout.Bare(k) == file)], cancellation);
     }
 
     /// <summary>

@@ -10,6 +10,9 @@ namespace Groundcrew.Postgres.OnNode;
 /// <param name="clock">Tells time.</param>
 internal sealed class Verifier(ArchiveOpener archives, string scratchFolder, TimeProvider clock) : IJobRunner
 {
+    private const string Kind = "verify";
+    private readonly ScratchClearing _clearing = new(scratchFolder, Kind, clock);
+
     /// <inheritdoc/>
     public bool Takes(ClusterWork work) => work is VerifyBackup;
 
@@ -81,7 +84,8 @@ internal sealed class Verifier(ArchiveOpener archives, string scratchFolder, Tim
     private async Task UnpackedAsync(BaseBackupManifest backup, Pieces pieces, List<string> findings, JobProgress progress, CancellationToken cancellation)
     {
         var binaries = Binaries(backup.Version);
-        using var scratch = new ScratchFolder(scratchFolder, "verify", binaries.User);
+        await _clearing.OnceAsync(binaries);
+        using var scratch = new ScratchFolder(scratchFolder, Kind, binaries.User);
         var server = ScratchFolder.ServerOn(scratch["data"], scratch["log"], binaries, clock);
         try
         {
