@@ -97,7 +97,7 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
     /// <summary>Extensions are made by the superuser: the owner of a database may make only those that PostgreSQL trusts.</summary>
     private static async Task ExtendAsync(PgServer server, string database, IReadOnlyList<string> list, CancellationToken cancellation)
     {
-        var names = list.Select(l => ExtensionLine().Match(l)).Where(m => m.Success).Select(m => m.Groups[1].Value).ToList();
+        var names = list.Select(l => ExtensionLine().Match(l)).Where(m => m.Success).Select(m => m.Groups["name"].Value).ToList();
         if (names.Count == 0)
             return;
         await using var connection = await server.OpenAsync(database, cancellation);
@@ -133,7 +133,7 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
         return await command.ExecuteScalarAsync(cancellation);
     }
 
-    [GeneratedRegex(@"^\d+; \d+ \d+ EXTENSION - (\S+) *$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\d+; \d+ \d+ EXTENSION - (?<name>\S+) *$", RegexOptions.CultureInvariant)]
     private static partial Regex ExtensionLine();
 
     [GeneratedRegex(@"^\d+; \d+ \d+ COMMENT - EXTENSION ", RegexOptions.CultureInvariant)]

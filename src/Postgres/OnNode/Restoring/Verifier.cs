@@ -1,5 +1,3 @@
-using Groundcrew.Bedrock;
-
 namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>
