@@ -91,7 +91,11 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>A standby of a primary on the same machine.</summary>
     public static ClusterSpec StandbyOf(ClusterSpec primary) => primary with
     {
-        ServerId = Ids.New(TimeProvider.System), Role = ServerRole.Standby, Port = FreePort.Next(), PrimaryHost = "127.0.0.1", PrimaryPort = primary.Port,
+        ServerId = Ids.New(TimeProvider.System),
+        Role = ServerRole.Standby,
+        Port = FreePort.Next(),
+        PrimaryHost = "127.0.0.1",
+        PrimaryPort = primary.Port,
     };
 
     /// <summary>Puts a server's folder on a small disk of its own.</summary>

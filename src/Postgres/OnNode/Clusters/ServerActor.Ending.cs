@@ -30,7 +30,8 @@ internal sealed partial class ServerActor
         var control = await ControlData.ReadAsync(server, cancellation);
         _status = _status with
         {
-            SystemId = control.SystemId, Timeline = control.Timeline,
+            SystemId = control.SystemId,
+            Timeline = control.Timeline,
             Position = control.Timeline == _status.Timeline && control.Checkpoint.CompareTo(_status.Position) < 0 ? _status.Position : control.Checkpoint,
         };
     }
