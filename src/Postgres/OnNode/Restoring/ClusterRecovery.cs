@@ -99,7 +99,7 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
             var seen = await request.Server.Binaries.RunAsync(
                 "pg_waldump", ["--rmgr", "Tablespace", "--path", request.WalFolder, timeline.First().Name, timeline.Last().Name], cancellation);
             if (NewSpace().Match(seen.Output) is { Success: true } found)
-                throw new JobFailedException($"Behind base backup '{request.Plan.Base.Name}' a table space was made at {found.Groups[1].Value}, and replaying that would empty this folder: restore to a moment before, or take a new base backup and restore to one after it.");
+                throw new JobFailedException($"Behind base backup '{request.Plan.Base.Name}' a table space was made at {found.Groups["place"].Value}, and replaying that would empty this folder: restore to a moment before, or take a new base backup and restore to one after it.");
         }
     }
 
@@ -211,9 +211,9 @@ internal sealed partial class ClusterRecovery(TimeProvider clock)
 
     private static DateTimeOffset? LastCommit(string log) =>
         LastCompleted().Matches(log).LastOrDefault() is { } match
-        && DateTimeOffset.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
+        && DateTimeOffset.TryParse(match.Groups["at"].Value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
 
-    [GeneratedRegex("desc: CREATE \\d+ \"(?<folder>/[^\"]*)\"", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("desc: CREATE \\d+ \"(?<place>/[^\"]*)\"", RegexOptions.CultureInvariant)]
     private static partial Regex NewSpace();
 
     [GeneratedRegex(@"last completed transaction was at log time (?<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*[+-]\d\d)", RegexOptions.CultureInvariant)]

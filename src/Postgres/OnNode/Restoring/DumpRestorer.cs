@@ -97,7 +97,7 @@ internal sealed partial class DumpRestorer(IServers servers, ArchiveOpener archi
     /// <summary>Extensions are made by the superuser: the owner of a database may make only those that PostgreSQL trusts.</summary>
     private static async Task ExtendAsync(PgServer server, string database, IReadOnlyList<string> list, CancellationToken cancellation)
     {
-        var names = list.Select(l => ExtensionLine().Match(l)).Where(m => m.Success).Select(m => m.Groups[1].Value).ToList();
+        var names = list.Select(l => ExtensionLine().Match(l)).Where(m => m.Success).Select(m => m.Groups["name"].Value).ToList();
         if (names.Count == 0)
             return;
         await using var connection = await server.OpenAsync(database, cancellation);

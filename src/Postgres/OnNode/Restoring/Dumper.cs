@@ -11,6 +11,7 @@ namespace Groundcrew.Postgres.OnNode;
 /// <param name="clock">Tells time.</param>
 internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvider clock) : IJobRunner
 {
+    private const int Attempts = 3;
     private static readonly byte[] Magic = "PGDMP"u8.ToArray();
 
     /// <inheritdoc/>
@@ -40,10 +41,7 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
         await foreach (var taken in pieces.Storage.ListAsync(manifestKey, cancellation))
             if (taken.Key == manifestKey)
                 throw new JobFailedException($"There is a dump '{work.Name}' already: another one needs another name.");
-        progress.Say($"dumping {work.Database}");
-        progress.Expect(await SizeAsync(server, work.Database, cancellation));
-        var began = clock.GetUtcNow();
-        var file = await StreamAsync(server, cluster, work, pieces, progress, cancellation);
+        var (file, began) = await TryAsync(server, cluster, work, pieces, progress, cancellation);
         var manifest = new DumpManifest
         {
             Name = work.Name, Cluster = cluster, Database = work.Database, Version = server.Binaries.Version, StartedAt = began, StoppedAt = clock.GetUtcNow(),
@@ -62,11 +60,34 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
         return manifest;
     }
 
-    private static async Task<BackupFile> StreamAsync(PgServer server, string cluster, TakeDump work, Pieces pieces, JobProgress progress, CancellationToken cancellation)
+    /// <summary>
+    /// Dumps what one snapshot sees. A table that is rewritten (<c>ALTER TABLE … TYPE</c>, <c>TRUNCATE</c>) between the snapshot and
+    /// the moment at which pg_dump has it locked is empty for the snapshot, and PostgreSQL says nothing; so that is looked for
+    /// afterwards, and the dump is made anew.
+    /// </summary>
+    private static async Task<(BackupFile File, DateTimeOffset At)> TryAsync(
+        PgServer server, string cluster, TakeDump work, Pieces pieces, JobProgress progress, CancellationToken cancellation)
     {
-        await using var writer = pieces.Begin(ArchiveLayout.DumpFile(cluster, work.Name), isLarge: true);
+        IReadOnlyList<string> rewritten = [];
+        for (var attempt = 1; attempt <= Attempts; attempt++)
+        {
+            await using var snapshot = await DumpSnapshot.TakeAsync(server, work.Database, cancellation);
+            progress.Say($"dumping {work.Database}");
+            progress.Expect(progress.Done + snapshot.Bytes);
+            await using var writer = pieces.Begin(ArchiveLayout.DumpFile(cluster, work.Name), isLarge: true);
+            await StreamAsync(server, work, snapshot.Id, pieces.Compression, writer, progress, cancellation);
+            rewritten = await snapshot.RewrittenAsync(server, cancellation);
+            if (rewritten.Count == 0)
+                return (await writer.CompleteAsync(cancellation), snapshot.At);
+        }
+        throw new JobFailedException($"Tables were rewritten while '{work.Database}' was dumped, {Attempts} times, so that rows of theirs would be missing: {string.Join(", ", rewritten)}. Dump it when its schema is at rest.");
+    }
+
+    private static async Task StreamAsync(
+        PgServer server, TakeDump work, string snapshot, Compression compression, PieceWriter writer, JobProgress progress, CancellationToken cancellation)
+    {
         var first = new byte[Magic.Length];
-        var result = await PgTool.ReadAsync(server.Binaries, "pg_dump", Arguments(server, work.Database, pieces.Compression), async output =>
+        var result = await PgTool.ReadAsync(server.Binaries, "pg_dump", Arguments(server, work.Database, snapshot, compression), async output =>
         {
             // What is no dump at all shows in its first bytes.
             var known = await output.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, cancellation);
@@ -79,15 +100,14 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
             }
         }, cancellation);
         Judge(result, first);
-        return await writer.CompleteAsync(cancellation);
     }
 
-    private static IEnumerable<string> Arguments(PgServer server, string database, Compression compression) =>
+    private static IEnumerable<string> Arguments(PgServer server, string database, string snapshot, Compression compression) =>
     [
         "--format", "custom",
         // Compressed twice is time for nothing.
         .. compression == Compression.None ? Array.Empty<string>() : ["--compress", "0"],
-        "--lock-wait-timeout", "60s", .. PgTool.Way(server, database),
+        "--lock-wait-timeout", "60s", "--snapshot", snapshot, .. PgTool.Way(server, database),
     ];
 
     private static void Judge(ToolResult result, byte[] first)
@@ -98,12 +118,5 @@ internal sealed class Dumper(IServers servers, ArchiveOpener archives, TimeProvi
             throw new JobFailedException($"pg_dump ended well but complained, so that there is no dump: {error}");
         if (!first.AsSpan().SequenceEqual(Magic))
             throw new JobFailedException("pg_dump ended well, but what it wrote is no dump.");
-    }
-
-    private static async Task<long> SizeAsync(PgServer server, string database, CancellationToken cancellation)
-    {
-        await using var connection = await server.OpenAsync(database, cancellation);
-        await using var command = new NpgsqlCommand("SELECT pg_database_size(current_database())", connection);
-        return (long)(await command.ExecuteScalarAsync(cancellation))!;
     }
 }

@@ -1,4 +1,3 @@
-
 namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>
