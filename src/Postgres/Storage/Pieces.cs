@@ -41,18 +41,11 @@ internal sealed class Pieces
     /// <param name="key">The key, without suffixes.</param>
     /// <param name="isLarge">It will have many megabytes: other cores compress it, when there are some.</param>
     /// <exception cref="BackupStorageException">Compression is not to be had here.</exception>
-    public PieceWriter Begin(string key, bool isLarge = false)
-    {
-        var whole = key + SuffixOf(Compression) + (_key is null ? "" : EncryptedSuffix);
-        var stored = new StoredStage(Storage.Begin(whole));
-        PieceStage sealing = _key is null ? stored : new SealStage(stored, _key);
-        return new PieceWriter(whole, Compression switch
-        {
-            Compression.Gzip => new GzipStage(sealing),
-            Compression.Zstd => new ZstdStage(sealing, ZstdStage.DefaultLevel, isLarge ? ZstdStage.WorkersHere : 0),
-            _ => sealing,
-        }, stored);
-    }
+    public PieceWriter Begin(string key, bool isLarge = false) => BeginAs(key, Compression, isLarge);
+
+    /// <summary>Begins an object whose bytes come compressed as <see cref="Compression"/> says already: they are only encrypted.</summary>
+    /// <param name="key">The key, without suffixes.</param>
+    public PieceWriter BeginCompressed(string key) => BeginAs(key, Compression.None, isLarge: false);
 
     /// <summary>Opens an object by its whole key, decrypted and decompressed. Damage is an exception at the latest when its end is read.</summary>
     /// <param name="key">The whole key, with suffixes.</param>
@@ -95,4 +88,17 @@ internal sealed class Pieces
         Compression.Zstd => ".zst",
         _ => "",
     };
+
+    private PieceWriter BeginAs(string key, Compression compressed, bool isLarge)
+    {
+        var whole = key + SuffixOf(Compression) + (_key is null ? "" : EncryptedSuffix);
+        var stored = new StoredStage(Storage.Begin(whole));
+        PieceStage sealing = _key is null ? stored : new SealStage(stored, _key);
+        return new PieceWriter(whole, compressed switch
+        {
+            Compression.Gzip => new GzipStage(sealing),
+            Compression.Zstd => new ZstdStage(sealing, ZstdStage.DefaultLevel, isLarge ? ZstdStage.WorkersHere : 0),
+            _ => sealing,
+        }, stored);
+    }
 }

@@ -20,7 +20,8 @@ public sealed class BaseBackupTests
         Assert.True(manifest.Start < manifest.Stop);
         Assert.EndsWith("/base.tar.zst", manifest.Files[0].Key, StringComparison.Ordinal);
         Assert.Equal(progress.Total, progress.Done);
-        Assert.Equal(manifest.Files.Sum(f => f.PlainBytes), progress.Done);
+        Assert.Equal(manifest.Files[0].PlainBytes, progress.Done);
+        Assert.Equal(manifest.Files[0].PlainBytes, await LengthAsync(stage, manifest.Files[0]));
 
         var restored = await stage.RestoreAsync(manifest, "restored");
         await VerifyAsync(restored);
@@ -41,7 +42,7 @@ public sealed class BaseBackupTests
         await using var stage = await ArchiveStage.RunAsync();
         using var cancel = new CancellationTokenSource();
         var progress = new JobProgress();
-        var taking = stage.BackUpAsync(rate: 2_000_000, progress: progress, until: cancel.Token);
+        var taking = stage.BackUpAsync(rate: 300_000, progress: progress, until: cancel.Token);
         await Eventually.TrueAsync(() => progress.Done > 1_000_000, "a part of the copy");
         Assert.True(progress.Total > progress.Done);
         Assert.Contains("MB/s", await SaidAsync(progress), StringComparison.Ordinal);
@@ -67,7 +68,7 @@ public sealed class BaseBackupTests
     {
         await using var stage = await ArchiveStage.RunAsync();
         var progress = new JobProgress();
-        var taking = stage.BackUpAsync(rate: 2_000_000, progress: progress);
+        var taking = stage.BackUpAsync(rate: 300_000, progress: progress);
         await Eventually.TrueAsync(() => progress.Done > 1_000_000, "a part of the copy");
         await stage.Server.Server.StopAsync(StopMode.Kill, ArchiveStage.Limit, CancellationToken.None);
         await Assert.ThrowsAsync<JobFailedException>(() => taking);
@@ -75,14 +76,14 @@ public sealed class BaseBackupTests
     }
 
     [Theory]
-    [InlineData(null, "")]
-    [InlineData(1L, ", MAX_RATE 32")]
-    [InlineData(10_485_760L, ", MAX_RATE 10240")]
-    [InlineData(long.MaxValue, ", MAX_RATE 1048576")]
-    public void The_rate_is_said_in_the_limits_of_the_server(long? rate, string end) =>
+    [InlineData(null, false, "")]
+    [InlineData(1L, false, ", MAX_RATE 32")]
+    [InlineData(10_485_760L, false, ", MAX_RATE 10240")]
+    [InlineData(long.MaxValue, true, ", MAX_RATE 1048576, COMPRESSION 'zstd', COMPRESSION_DETAIL 'level=1,workers=2'")]
+    public void The_rate_is_said_in_the_limits_of_the_server(long? rate, bool isCompressed, string end) =>
         Assert.Equal(
             $"BASE_BACKUP (LABEL 'it''s', PROGRESS true, CHECKPOINT 'fast', WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'{end})",
-            new BaseBackupWish("it's", rate).Command);
+            new BaseBackupWish("it's", rate, isCompressed).Command);
 
     [Fact]
     public async Task Two_backups_at_once_have_two_names()
@@ -134,6 +135,34 @@ public sealed class BaseBackupTests
     {
         Assert.Equal("copying base.tar, 10.0 MB/s, about 90 s left", Pace.Words("base.tar", 100_000_000, 1_000_000_000, TimeSpan.FromSeconds(10)));
         Assert.Equal("copying base.tar, 1.0 MB/s, about 15 min left", Pace.Words("base.tar", 100_000_000, 1_000_000_000, TimeSpan.FromSeconds(100)));
+    }
+
+    [Theory]
+    [InlineData("None")]
+    [InlineData("Gzip")]
+    public async Task What_the_server_does_not_compress_is_compressed_here(string compression)
+    {
+        await using var stage = await ArchiveStage.RunAsync();
+        var pieces = new Pieces(stage.Faults, Enum.Parse<Compression>(compression), null);
+        var progress = new JobProgress();
+        var request = new BaseBackupRequest { Cluster = ArchiveStage.Cluster, Version = 15, Server = stage.Target, Reason = "test" };
+        var manifest = await new BaseBackupTaker(TimeProvider.System).TakeAsync(request, pieces, progress, CancellationToken.None);
+        Assert.Equal(compression, manifest.Compression.ToString());
+        Assert.Equal(manifest.Files.Sum(f => f.PlainBytes), progress.Done);
+        Assert.Equal(manifest.Files[0].PlainBytes, await LengthAsync(stage, manifest.Files[0]));
+        Assert.Equal(compression != "None", manifest.Files[0].Bytes < manifest.Files[0].PlainBytes);
+    }
+
+    private static async Task<long> LengthAsync(ArchiveStage stage, BackupFile file)
+    {
+        await using var stream = await stage.Pieces.OpenAsync(file.Key, file.Sha256, CancellationToken.None);
+        var buffer = new byte[1 << 16];
+        long length = 0;
+        for (int got; (got = await stream.ReadAsync(buffer)) > 0; length += got)
+        {
+            // Only its length matters, and that its checksum is right.
+        }
+        return length;
     }
 
     private static async Task<string> SaidAsync(JobProgress progress)

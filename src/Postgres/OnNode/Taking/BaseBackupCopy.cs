@@ -3,13 +3,17 @@ namespace Groundcrew.Postgres.OnNode;
 /// <summary>Carries the archives of one base backup, and PostgreSQL's manifest of it, into the storage. Used once.</summary>
 /// <param name="archive">Where it goes.</param>
 /// <param name="name">The backup's name.</param>
+/// <param name="isCompressed">The archives come compressed as the storage wants them.</param>
 /// <param name="progress">Is told how far it is.</param>
 /// <param name="clock">Tells time.</param>
-internal sealed class BaseBackupCopy(WalPieces archive, string name, JobProgress progress, TimeProvider clock)
+internal sealed class BaseBackupCopy(WalPieces archive, string name, bool isCompressed, JobProgress progress, TimeProvider clock)
 {
     private readonly List<BackupFile> _files = [];
     private PieceWriter? _writer;
     private string _file = "";
+    private long _made;
+    private long _begun;
+    private bool _isArchive;
 
     /// <summary>What was stored: the data folder first, then table spaces, PostgreSQL's manifest last.</summary>
     public IReadOnlyList<BackupFile> Files => [.. _files.OrderBy(f => Rank(f.Key))];
@@ -26,16 +30,20 @@ internal sealed class BaseBackupCopy(WalPieces archive, string name, JobProgress
                 switch (piece.Kind)
                 {
                     case BackupPieceKind.Archive:
-                        await BeginAsync(piece.Name, isLarge: true, cancellation);
+                        await BeginAsync(ArchiveLayout.Bare(piece.Name), isArchive: true, cancellation);
                         break;
                     case BackupPieceKind.Manifest:
-                        await BeginAsync(ArchiveLayout.ServerManifest, isLarge: false, cancellation);
+                        await BeginAsync(ArchiveLayout.ServerManifest, isArchive: false, cancellation);
                         break;
                     case BackupPieceKind.Bytes:
                         await (_writer ?? throw new WireException("The server sent bytes of no archive.")).WriteAsync(piece.Bytes, cancellation);
-                        pace.Add(piece.Bytes.Length, _file);
+                        if (!isCompressed)
+                            pace.Add(piece.Bytes.Length, _file);
                         break;
                     default:
+                        if (isCompressed)
+                            pace.Add(piece.Done - _made, _file);
+                        _made = piece.Done;
                         break;
                 }
             }
@@ -50,18 +58,21 @@ internal sealed class BaseBackupCopy(WalPieces archive, string name, JobProgress
         progress.Expect(progress.Done);
     }
 
-    private async Task BeginAsync(string file, bool isLarge, CancellationToken cancellation)
+    private async Task BeginAsync(string file, bool isArchive, CancellationToken cancellation)
     {
         await EndAsync(cancellation);
-        _file = file;
-        _writer = archive.Pieces.Begin(ArchiveLayout.BaseFile(archive.Cluster, archive.SystemId, name, file), isLarge);
+        (_file, _begun, _isArchive) = (file, _made, isArchive);
+        var key = ArchiveLayout.BaseFile(archive.Cluster, archive.SystemId, name, file);
+        _writer = isCompressed && isArchive ? archive.Pieces.BeginCompressed(key) : archive.Pieces.Begin(key, isLarge: isArchive);
     }
 
     private async Task EndAsync(CancellationToken cancellation)
     {
         if (_writer is not { } writer)
             return;
-        _files.Add(await writer.CompleteAsync(cancellation));
+        var stored = await writer.CompleteAsync(cancellation);
+        // The server tells at the end of each archive how much it was before it was compressed.
+        _files.Add(isCompressed && _isArchive ? stored with { PlainBytes = _made - _begun } : stored);
         _writer = null;
         await writer.DisposeAsync();
     }

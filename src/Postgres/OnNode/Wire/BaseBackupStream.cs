@@ -6,9 +6,9 @@ namespace Groundcrew.Postgres.OnNode;
 
 /// <summary>How a base backup is wished (<c>BASE_BACKUP</c>, PostgreSQL 15). The checkpoint is a fast one, the manifest has SHA-256 checksums.</summary>
 /// <param name="Label">The label that goes into <c>backup_label</c>.</param>
-/// <param name="MaxBytesPerSecond">How fast at most; null for no limit. The server takes 32 kB to 1 GB a second.</param>
-/// <param name="ServerZstdLevel">The server compresses with zstd of this level; null when it does not.</param>
-internal sealed record BaseBackupWish(string Label, long? MaxBytesPerSecond = null, int? ServerZstdLevel = null)
+/// <param name="MaxBytesPerSecond">How much is sent at most, compressed or not; null for no limit. The server takes 32 kB to 1 GB a second.</param>
+/// <param name="IsCompressed">The server compresses with zstd, quickly and on two cores; otherwise it does not.</param>
+internal sealed record BaseBackupWish(string Label, long? MaxBytesPerSecond = null, bool IsCompressed = false)
 {
     private const int LeastRate = 32;
     private const int MostRate = 1024 * 1024;
@@ -21,8 +21,8 @@ internal sealed record BaseBackupWish(string Label, long? MaxBytesPerSecond = nu
             var text = new StringBuilder($"BASE_BACKUP (LABEL '{Label.Replace("'", "''", StringComparison.Ordinal)}', PROGRESS true, CHECKPOINT 'fast', WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'");
             if (MaxBytesPerSecond is { } rate)
                 text.Append(CultureInfo.InvariantCulture, $", MAX_RATE {Math.Clamp(rate / 1024, LeastRate, MostRate)}");
-            if (ServerZstdLevel is { } level)
-                text.Append(CultureInfo.InvariantCulture, $", COMPRESSION 'zstd', COMPRESSION_DETAIL 'level={level}'");
+            if (IsCompressed)
+                text.Append(", COMPRESSION 'zstd', COMPRESSION_DETAIL 'level=1,workers=2'");
             return text.Append(')').ToString();
         }
     }
@@ -46,7 +46,7 @@ internal enum BackupPieceKind
     /// <summary>Bytes of what began last.</summary>
     Bytes,
 
-    /// <summary>How much the server has read.</summary>
+    /// <summary>How much of all archives the server has made, before it compressed them: once a second, and at the end of each.</summary>
     Progress,
 }
 
@@ -54,7 +54,7 @@ internal enum BackupPieceKind
 /// <param name="Kind">What it is.</param>
 /// <param name="Name">The archive's file name, such as <c>base.tar</c> or <c>16384.tar.zst</c>; empty otherwise.</param>
 /// <param name="Bytes">Bytes; empty otherwise.</param>
-/// <param name="Done">How many bytes the server has read; 0 otherwise.</param>
+/// <param name="Done">How many bytes of archives the server has made; 0 otherwise.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct BackupPiece(BackupPieceKind Kind, string Name, ReadOnlyMemory<byte> Bytes, long Done);
 
