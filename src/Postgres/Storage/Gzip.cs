@@ -6,8 +6,8 @@ namespace Groundcrew.Postgres;
 /// <summary>Compresses as RFC 1952 says.</summary>
 internal sealed class GzipStage : PieceStage
 {
-    // By measurement: twice as fast as the usual 6 for a few per cent more bytes of what a database writes.
-    private static readonly ZLibCompressionOptions Options = new() { CompressionLevel = 4 };
+    // By measurement: three times as fast as the usual 6, for a twentieth more bytes of what a database writes.
+    private static readonly ZLibCompressionOptions Options = new() { CompressionLevel = 3 };
 
     /// <summary>A member without content: the compressor writes nothing at all when it was given nothing.</summary>
     private static readonly byte[] EmptyMember = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];

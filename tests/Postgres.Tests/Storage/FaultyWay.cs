@@ -55,6 +55,9 @@ internal sealed class FaultyWay : IAsyncDisposable
     /// <summary>The fault of every connection for which none was ordered.</summary>
     public Fault? Always { get; init; }
 
+    /// <summary>Requests with these ASCII characters are answered "501 Not Implemented", and do not come to the server.</summary>
+    public string? Unknown { get; init; }
+
     /// <summary>The first lines of the requests that were seen.</summary>
     public IReadOnlyCollection<string> Requests => _requests;
 
@@ -123,7 +126,7 @@ internal sealed class FaultyWay : IAsyncDisposable
             var loses = new StrongBox<bool>();
             Task[] both =
             [
-                CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= IsToBeLost(bytes.Span)),
+                CarryAsync(client, server, fault is { IsOutbound: true } ? fault : null, bytes => loses.Value |= See(bytes.Span)),
                 CarryAsync(server, client, fault is { IsOutbound: false } ? fault : null, _ =>
                 {
                     if (loses.Value)
@@ -146,13 +149,16 @@ internal sealed class FaultyWay : IAsyncDisposable
         }
     }
 
-    private bool IsToBeLost(ReadOnlySpan<byte> bytes)
+    /// <summary>Whether the answer is to be lost.</summary>
+    private bool See(ReadOnlySpan<byte> bytes)
     {
         // A request begins where a chunk does.
         if (bytes.IndexOf("\r\n"u8) is not (> 0 and var end) || !bytes[..end].EndsWith(" HTTP/1.1"u8))
             return false;
         var line = Encoding.ASCII.GetString(bytes[..end]);
         _requests.Enqueue(line);
+        if (Unknown is not null && line.Contains(Unknown, StringComparison.Ordinal))
+            throw new NotSupportedException(line);
         if (LoseAnswerTo is not { } text || !line.Contains(text, StringComparison.Ordinal))
             return false;
         LoseAnswerTo = null;
@@ -170,7 +176,15 @@ internal sealed class FaultyWay : IAsyncDisposable
             if (read == 0)
                 return;
             var bytes = buffer.AsMemory(0, read);
-            see(bytes);
+            try
+            {
+                see(bytes);
+            }
+            catch (NotSupportedException)
+            {
+                await AnswerAsync(from, "501 Not Implemented", "<Error><Code>NotImplemented</Code><Message>Not known here.</Message></Error>");
+                return;
+            }
             if (fault is not null && carried + read > fault.After)
             {
                 Interlocked.Increment(ref _done);
@@ -181,12 +195,7 @@ internal sealed class FaultyWay : IAsyncDisposable
                         bytes.Span[before] ^= 0x10;
                         break;
                     case FaultKind.Busy:
-                        await from.SendAsync("HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), _end.Token);
-                        from.Shutdown(SocketShutdown.Send);
-                        while (await from.ReceiveAsync(buffer, _end.Token) > 0)
-                        {
-                            // What is still sent does not matter; closing at once would take the answer back.
-                        }
+                        await AnswerAsync(from, "503 Slow Down", "");
                         return;
                     default:
                         await SendAsync(to, bytes[..before]);
@@ -198,6 +207,17 @@ internal sealed class FaultyWay : IAsyncDisposable
             }
             await SendAsync(to, bytes);
             carried += read;
+        }
+    }
+
+    private async Task AnswerAsync(Socket client, string status, string body)
+    {
+        await SendAsync(client, Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"));
+        client.Shutdown(SocketShutdown.Send);
+        var rest = new byte[64 * 1024];
+        while (await client.ReceiveAsync(rest, _end.Token) > 0)
+        {
+            // What is still sent does not matter; closing at once would take the answer back.
         }
     }
 

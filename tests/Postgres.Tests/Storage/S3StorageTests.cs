@@ -100,6 +100,18 @@ public sealed class S3StorageTests : StorageCompliance, IClassFixture<S3Server>,
     }
 
     [Fact]
+    public async Task A_server_that_cannot_delete_many_at_once_is_asked_for_each()
+    {
+        await using var way = new FaultyWay(_server.Port) { Unknown = "?delete" };
+        using var storage = Through(way.Endpoint, Quick);
+        foreach (var key in new[] { "a", "b", "c" })
+            await PutAsync(key, "x"u8.ToArray());
+        await storage.DeleteAsync(["a", "b", "missing"], Cancellation);
+        Assert.Equal(["c"], await KeysAsync());
+        Assert.Equal((1, 3), (way.Requests.Count(line => line.StartsWith("POST ", StringComparison.Ordinal)), way.Requests.Count(line => line.StartsWith("DELETE ", StringComparison.Ordinal))));
+    }
+
+    [Fact]
     public async Task What_the_server_refuses_is_named()
     {
         await AssertFailsAsync(new(_url, _server.Endpoint), new Secret("NOBODY:wrong"), StorageFailure.Refused, "credentials");

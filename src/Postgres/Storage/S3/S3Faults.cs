@@ -43,6 +43,7 @@ internal static class S3Faults
                 (StorageFailure.Damaged, "What arrived is not what was sent."),
             (_, "SlowDown" or "RequestTimeout" or "RequestTimeTooSkewed" or "InternalError" or "ServiceUnavailable" or "OperationAborted") =>
                 (StorageFailure.Unavailable, e.ErrorCode == "RequestTimeTooSkewed" ? "The clocks of the two machines differ." : "It does not answer for now."),
+            (HttpStatusCode.NotImplemented, _) => (StorageFailure.Refused, "It does not know this request."),
             (HttpStatusCode.PreconditionFailed, _) => (StorageFailure.Unavailable, "It was replaced while it was read; read it again."),
             (HttpStatusCode.NotFound, _) => (StorageFailure.NotFound, "It is not there."),
             (HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect, _) => (StorageFailure.Refused, "The bucket lies in another region: name it."),
