@@ -1,5 +1,4 @@
 using Groundcrew.Postgres.OnNode;
-using Groundcrew.Tests.Support;
 using Npgsql;
 using Xunit;
 

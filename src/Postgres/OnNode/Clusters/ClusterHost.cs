@@ -123,8 +123,9 @@ internal sealed class ClusterHost : INodeTaskHandler, IServers, IAsyncDisposable
     {
         lock (_gate)
             _isStarted = false;
-        foreach (var actor in _actors.Values)
-            await actor.DisposeAsync();
+        foreach (var id in _actors.Keys)
+            if (_actors.TryRemove(id, out var actor))
+                await actor.DisposeAsync();
     }
 
     private sealed class Held(Action giveBack) : IAsyncDisposable

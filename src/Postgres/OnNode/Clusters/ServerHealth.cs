@@ -19,13 +19,15 @@ internal sealed class ServerHealth : IAsyncDisposable
 {
     private const int MostSeconds = 5;
 
+    // A receiver whose log is gone from the primary streams for a moment, too, before it ends and is started again.
     private const string Self = """
         SELECT r.is_standby,
           (CASE WHEN r.is_standby THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_lsn() END)::text,
           CASE WHEN r.is_standby THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
           (SELECT system_identifier FROM pg_control_system())::text,
-          r.is_standby AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+          r.is_standby AND EXISTS (SELECT FROM pg_stat_wal_receiver w JOIN pg_stat_activity a USING (pid)
+            WHERE w.status = 'streaming' AND w.latest_end_lsn IS NOT NULL AND a.backend_start < now() - interval '0.5 seconds'),
           (CASE WHEN r.is_standby THEN coalesce(pg_last_wal_receive_lsn(), '0/0') ELSE '0/0' END)::text,
           (CASE WHEN NOT r.is_standby THEN NULL
             WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0 END
