@@ -1,4 +1,3 @@
-using Groundcrew.Postgres.OnNode;
 using Npgsql;
 using Xunit;
 
