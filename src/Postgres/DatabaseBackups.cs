@@ -14,7 +14,7 @@ public sealed record BackupsInfo(BackupsSeen Seen, DateTimeOffset? ReadAt, strin
 /// <summary>Backups of databases: taken, looked at, proven, kept and deleted. Restores are <see cref="DatabaseRestores"/>. Thread-safe.</summary>
 public sealed class DatabaseBackups
 {
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
     private readonly DatabaseChange _change;
     private readonly DatabaseReading _reading;
     private readonly Archives _archives;
@@ -30,7 +30,7 @@ public sealed class DatabaseBackups
             operations.Register(definition);
     }
 
-    /// <summary>What the storage of a database holds: read anew unless that was done within half a minute. Null when there is no such database.</summary>
+    /// <summary>What the storage of a database holds: read anew unless that was done within five seconds. Null when there is no such database.</summary>
     public async Task<BackupsInfo?> SeenAsync(string org, string name, CancellationToken cancellation)
     {
         if (await _reading.FindAsync(org, name, cancellation) is not { } info)

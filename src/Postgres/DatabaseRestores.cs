@@ -171,7 +171,7 @@ public sealed class DatabaseRestores
             () => Ids.New(_change.Clock));
         if (judged.Value is not { } placed)
             return new DatabaseAnswer.Refused(judged.Problems);
-        await _secrets.MakeAsync(db, source.Org, found.As, settings, actor, cancellation);
+        await _secrets.MakeAsync(db, source.Org, found.As, settings, actor, cancellation, hasKeyOfAnother: true);
         await _secrets.CopyArchiveAsync(db, source.Org, source.Name, found.As, actor, cancellation);
         var copy = await _reading.GetAsync(db, row.Id, cancellation);
         var spec = ClusterPlanning.SpecOf(copy, new DatabaseServerInfo(placed.ServerId, placed.NodeId, placed.Hostname, ServerRole.Primary, placed.Port, ClusterDesire.Running, null));

@@ -44,11 +44,13 @@ public sealed class DatabaseSecrets(Store store, SecretStore secrets)
     }
 
     /// <summary>Makes what a cluster lacks; what it has stays, above all the key of its backups.</summary>
-    internal async Task MakeAsync(StoreContext db, string org, string name, DatabaseSettings settings, Actor actor, CancellationToken cancellation)
+    internal async Task MakeAsync(
+        StoreContext db, string org, string name, DatabaseSettings settings, Actor actor, CancellationToken cancellation, bool hasKeyOfAnother = false)
     {
         foreach (var secret in (string[])[ClusterSecrets.Replication, ClusterSecrets.Admin, .. settings.Logins.Select(l => DatabaseSecretNames.OfRole(l.Role))])
             await EnsureAsync(db, org, name, secret, () => new Secret(RandomNumberGenerator.GetString(Letters, Characters)), actor, cancellation);
-        await EnsureAsync(db, org, name, ClusterSecrets.BackupKey, () => new Secret(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))), actor, cancellation);
+        if (!hasKeyOfAnother)
+            await EnsureAsync(db, org, name, ClusterSecrets.BackupKey, () => new Secret(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))), actor, cancellation);
     }
 
     /// <summary>Keeps one that somebody gave.</summary>

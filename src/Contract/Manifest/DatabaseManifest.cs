@@ -48,7 +48,7 @@ public sealed record DatabaseManifest
     [Key(KeyKind.Memory, "The memory that it may plan with; the memory settings are derived from it, and `crew db info` shows them.", Name = "memory", Min = "64Mi", Max = "4Ti", Example = "1Gi")]
     public long MemoryBytes { get; init; } = 256L * 1024 * 1024;
 
-    /// <summary>Whether a standby follows.</summary>
+    /// <summary>How many standbys follow it.</summary>
     [Key(KeyKind.Count, "How many standbys follow it. It is set when the database is made; later `crew db standby` adds and removes one.", Min = "0", Max = "1", Example = "1")]
     public int Standbys { get; init; }
 
@@ -56,12 +56,12 @@ public sealed record DatabaseManifest
     [Key(KeyKind.Identifiers, "The names of its databases. The first one is what its address leads to.", Example = "[shop]", LeftOut = "one with the name of the cluster, `_` for `-`")]
     public IReadOnlyList<string> Databases { get; init; } = [];
 
-    /// <summary>Extensions to be created in the databases.</summary>
+    /// <summary>Extensions to be created in its databases.</summary>
     [Key(KeyKind.Extensions, "Extensions to be created in its databases.", Example = "[pg_trgm]")]
     public IReadOnlyList<string> Extensions { get; init; } = [];
 
-    /// <summary>Settings of <c>postgresql.conf</c>.</summary>
-    [Key(KeyKind.Variables, "Settings of `postgresql.conf`. They go before the derived ones.", Example = "{work_mem: 16MB}")]
+    /// <summary>Settings of the server.</summary>
+    [Key(KeyKind.Variables, "Settings of the server, as in `postgresql.conf`. They go before the derived ones.", Example = "{work_mem: 16MB}")]
     public IReadOnlyDictionary<string, string> Settings { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>How many connections services may have.</summary>
@@ -113,7 +113,7 @@ public sealed record DatabaseBackupsManifest
     [Key(KeyKind.Duration, "The most time that acknowledged changes may be missing there, while all is well.", Min = "1s", Max = "1h", Example = "10s")]
     public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Whether commits wait for the storage.</summary>
+    /// <summary>Whether a commit waits until the storage has it.</summary>
     [Key(KeyKind.Flag, "Whether a commit waits until the storage has it: nothing acknowledged is ever lost (RPO 0), and each commit takes as long as the storage does.", Example = "true")]
     public bool Synchronous { get; init; }
 

@@ -3,6 +3,7 @@ using Groundcrew.Contract;
 using Groundcrew.Deploys;
 using Groundcrew.Fleet;
 using Groundcrew.Journal;
+using Groundcrew.Postgres;
 
 namespace Groundcrew.Daemon.Doors;
 
@@ -82,8 +83,11 @@ internal static class FleetDoor
             : Answers.NotFound($"node {id}");
     }
 
-    private static async Task<IResult> RemoveAsync(HttpContext http, Guid id, Nodes nodes, Store store, Audit audit, CancellationToken cancellation)
+    private static async Task<IResult> RemoveAsync(HttpContext http, Guid id, Nodes nodes, Databases databases, Store store, Audit audit, CancellationToken cancellation)
     {
+        if ((await databases.ListAsync(null, cancellation)).FirstOrDefault(d => d.Servers.Any(s => s.NodeId == id)) is { } held)
+            return Answers.Problem(409, ProblemCodes.Conflict,
+                $"Node {id} holds a server of the database {held.Subject}. Move it away first (crew db switchover, crew db standby remove), or remove it: crew db remove {held.Subject}");
         var removal = await store.WriteAsync(async (db, cancel) =>
         {
             var result = await nodes.RemoveAsync(db, id, cancel);

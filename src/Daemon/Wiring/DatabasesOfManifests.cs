@@ -36,7 +36,10 @@ internal sealed class DatabasesOfManifests(Databases databases, DatabaseSchedule
         var databases = named.Select(d => new WantedDatabase(d, manifest.Extensions)).Concat(below.Databases.Where(d => !named.Contains(d.Name))).ToList();
         return below with
         {
-            Version = manifest.Version, MemoryBytes = manifest.MemoryBytes, Parameters = manifest.Settings, Databases = databases,
+            Version = manifest.Version,
+            MemoryBytes = manifest.MemoryBytes,
+            Parameters = manifest.Settings,
+            Databases = databases,
             Logins = below.Logins.Count == 0
                 ? [new DatabaseLogin(identifier, [], manifest.Connections)] : [below.Logins[0] with { ConnectionLimit = manifest.Connections }, .. below.Logins.Skip(1)],
             Archive = manifest.Backups is { } backups ? new ArchiveSpec(

@@ -25,7 +25,7 @@ internal sealed class DatabasesByWord
     public static JsonElement Look(ServerAspect what) => JsonSerializer.SerializeToElement<object>(
         what switch
         {
-            ServerAspect.Health => new ServerHealth(
+            ServerAspect.Health => new HealthView(
                 "15.14", TimeProvider.System.GetUtcNow(), new ConnectionsView(100, 3, 5, 1, 4, 0, 0, []), [], [], [], new ReplicationView(false, new Lsn(1), null, null, [], []), []),
             ServerAspect.Statements => new StatementsView(null, null, []),
             _ => new { Tables = Array.Empty<object>(), Indexes = Array.Empty<object>(), Missing = Array.Empty<object>() },

@@ -136,7 +136,7 @@ internal sealed class Town : IAsyncDisposable
         new("POST", "/api/v1/databases/apply", "/api/v1/databases/apply", JsonSerializer.Serialize(new { manifest = DatabaseManifest })),
         new("PATCH", "/api/v1/databases/{org}/{name}", "/api/v1/databases/acme/main", """{"memory":"512Mi"}"""),
         Database("backup", """{"reason":"before the upgrade"}"""), Database("dump", null), Database("verify", null), Database("drill", null),
-        Database("restore/plan", null), Database("restore", """{"as":"copy"}"""), Database("switchover", null), Database("failover", null), Database("standby/remove", null),
+        Database("restore", """{"as":"copy"}"""), Database("switchover", null), Database("failover", null), Database("standby/remove", null),
         Database("standby", null), Database("rotate", null), Database("upkeep", """{"work":"vacuum"}"""), Database("cancel", $$"""{"operation":"{{Backup}}"}"""), Database("retention", null),
         new("PUT", "/api/v1/databases/{org}/{name}/schedules", "/api/v1/databases/acme/main/schedules", """[{"does":"backup","cron":"0 2 * * *"}]"""),
         Database("remove", """{"confirm":"main"}"""),
@@ -225,6 +225,7 @@ internal sealed class Town : IAsyncDisposable
             yield return new("GET", "/api/v1/operations/{id:guid}" + tail, $"/api/v1/operations/{Current.Operation}{tail}");
         foreach (var tail in (string[])["", "/connection", "/backups", "/drills", "/schedules", "/retention", "/health", "/statements", "/tables"])
             yield return new("GET", "/api/v1/databases/{org}/{name}" + tail, "/api/v1/databases/acme/main" + tail);
+        yield return Database("restore/plan", null);
         yield return new("GET", "/api/v1/edge/certificates/{certificate}", "/api/v1/edge/certificates/web-acme.localhost");
         yield return new("GET", "/api/v1/secrets/{org}", "/api/v1/secrets/acme");
         yield return new("GET", "/api/v1/artifacts/{digest}", $"/api/v1/artifacts/{Digest}");
