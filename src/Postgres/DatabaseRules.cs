@@ -16,7 +16,7 @@ internal static partial class DatabaseRules
     private const long LeastMemory = ClusterSettings.LeastMemory;
 
     /// <summary>The settings with what a name alone decides filled in.</summary>
-    public static DatabaseSettings Filled(string name, DatabaseSettings settings, DatabasesOptions options)
+    public static DatabaseSettings Filled(string name, DatabaseSettings settings)
     {
         if (name.Length == 0)
             return settings;
@@ -26,7 +26,6 @@ internal static partial class DatabaseRules
             Owner = settings.Owner.Length == 0 ? $"{identifier}_owner" : settings.Owner,
             Databases = settings.Databases.Count == 0 ? [new WantedDatabase(identifier, [])] : settings.Databases,
             Logins = settings.Logins.Count == 0 ? [new DatabaseLogin(identifier, [])] : settings.Logins,
-            Archive = settings.Archive ?? (options.BackupUrl is { } url ? new ArchiveSpec(new StorageSpec(url), TimeSpan.FromSeconds(10)) : null),
         };
     }
 

@@ -32,6 +32,12 @@ public sealed class Databases
         operations.Register(settings.Definition);
     }
 
+    /// <summary>What a new cluster begins with: its backups go where the platform's go.</summary>
+    public DatabaseSettings Beginning => new()
+    {
+        Archive = _options.BackupUrl is { } url ? new ArchiveSpec(new StorageSpec(url), TimeSpan.FromSeconds(10)) : null,
+    };
+
     /// <summary>All clusters, or those of one organization, by name; those that were removed are among them.</summary>
     public Task<IReadOnlyList<DatabaseInfo>> ListAsync(string? org, CancellationToken cancellation) => _reading.ListAsync(org, cancellation);
 
@@ -49,7 +55,7 @@ public sealed class Databases
         problems.RequireSlug("name", request.Name);
         if (!problems.IsEmpty)
             return Task.FromResult<DatabaseAnswer>(new DatabaseAnswer.Refused(problems.Problems));
-        var settings = DatabaseRules.Filled(request.Name, request.Settings, _options);
+        var settings = DatabaseRules.Filled(request.Name, request.Settings);
         if (request.ExternalUrl is { } url)
             DatabaseRules.JudgeExternal(url, problems);
         else

@@ -80,7 +80,7 @@ internal static class DatabasesDoor
         var actor = http.Actor();
         if (!actor.Allows(Role.Admin, request.Org))
             return Answers.Problem(403, ProblemCodes.Forbidden, $"'{actor.Name}' may only act in {actor.Org}.");
-        var judged = RequestedDatabase.New(request);
+        var judged = RequestedDatabase.New(databases.Beginning, request);
         return judged.Value is { } wanted ? await AnswerAsync(databases.CreateAsync(wanted, actor, cancellation)) : Answers.BadInput(judged.Problems);
     }
 

@@ -17,12 +17,12 @@ internal sealed record ManifestDatabase(string Org, string Name, DatabaseManifes
 /// <summary>From a request of the contract to what the room Postgres is asked: every problem at once.</summary>
 internal static class RequestedDatabase
 {
-    public static Judged<CreateDatabase> New(DatabaseRequest request)
+    public static Judged<CreateDatabase> New(DatabaseSettings beginning, DatabaseRequest request)
     {
         var problems = new ProblemList();
         problems.RequireSlug("org", request.Org);
         problems.RequireSlug("name", request.Name);
-        var settings = Laid(new DatabaseSettings(), request, problems);
+        var settings = Laid(beginning, request, problems);
         if (!problems.IsEmpty)
             return Judged<CreateDatabase>.Bad(problems.Problems);
         return Judged<CreateDatabase>.Good(new CreateDatabase(

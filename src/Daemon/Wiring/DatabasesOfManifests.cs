@@ -20,7 +20,7 @@ internal sealed class DatabasesOfManifests(Databases databases, DatabaseSchedule
         if (found is { IsExternal: true, State: DatabaseState.Ready })
             return new DatabaseAnswer.Conflict($"{found.Subject} is run by somebody else, and the manifest describes one of our own. Remove one of the two.");
         var answer = found is null or { State: DatabaseState.Removed or DatabaseState.Failed }
-            ? await databases.CreateAsync(new CreateDatabase(wanted.Org, wanted.Name, Laid(new DatabaseSettings { Standbys = manifest.Standbys }, wanted.Name, manifest), null, null, credentials, null), actor, cancellation)
+            ? await databases.CreateAsync(new CreateDatabase(wanted.Org, wanted.Name, Laid(databases.Beginning with { Standbys = manifest.Standbys }, wanted.Name, manifest), null, null, credentials, null), actor, cancellation)
             : await databases.ChangeAsync(wanted.Org, wanted.Name, settings => Laid(settings, wanted.Name, manifest), null, actor, cancellation);
         if (manifest.Schedules is { } list && answer is DatabaseAnswer.Accepted or DatabaseAnswer.Done
             && await schedules.SetAsync(wanted.Org, wanted.Name, [.. manifest.Schedules!.Select(Of)], actor, cancellation) is var set and not DatabaseAnswer.Done)

@@ -91,7 +91,7 @@ internal sealed class ControlWorld : IAsyncDisposable
     /// <summary>Makes <c>acme/main</c>.</summary>
     public async Task<DatabaseInfo> CreateAsync(Func<DatabaseSettings, DatabaseSettings>? change = null)
     {
-        var settings = new DatabaseSettings();
+        var settings = Get<Databases>().Beginning;
         await SucceedAsync(await Get<Databases>().CreateAsync(new CreateDatabase("acme", "main", change?.Invoke(settings) ?? settings, null, null, null, null), Admin, Ct));
         return await InfoAsync();
     }
