@@ -117,8 +117,9 @@ internal sealed class BaseBackupTaker(TimeProvider clock)
     }
 
     /// <summary>
-    /// The server compresses when it can: what it has not to send costs neither it nor us anything (a third of the time and half of
-    /// the processor's, measured). One that was built without zstd sends plainly.
+    /// The server compresses when it can: what it has not to send costs neither it nor us anything (493 MB of pgbench, two cores:
+    /// pg_basebackup took 0.6 s and 0.9 s of processor so, where compressing here took 1.3 s and 2.0 s). One that was built without
+    /// zstd sends plainly.
     /// </summary>
     private static async Task<(BaseBackupStream Stream, bool IsCompressed)> BeginAsync(ReplicationConnection connection, BaseBackupWish wish, CancellationToken cancellation)
     {
