@@ -53,7 +53,7 @@ public sealed class BackupOperationTests
     [Fact]
     public async Task A_node_that_is_not_heard_of_is_not_waited_for_without_end()
     {
-        await using var world = await ControlWorld.BuildAsync(o => o with { JobLimit = TimeSpan.FromSeconds(1) });
+        await using var world = await ControlWorld.BuildAsync(o => o with { JobLimit = TimeSpan.FromSeconds(1), CancelLimit = TimeSpan.FromSeconds(1) });
         await world.CreateAsync();
         world.Node.IsSilent = true;
         var ended = await world.EndAsync(await world.Get<DatabaseBackups>().BackupAsync("acme", "main", "request", null, ControlWorld.Admin, Ct));
