@@ -47,7 +47,7 @@ public sealed class BackupOperationTests
         Assert.Equal(OutcomeKind.RolledBack, ended.Outcome);
         Assert.Contains("ops broke it off", ended.Why, StringComparison.Ordinal);
         var lines = await world.Get<Operations>().LinesAsync(first.Operation.Id, Ct);
-        Assert.Contains(lines, l => l.Text.Contains("copying: 25B of 100B (25%)", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Text.Contains("copying: 25 B of 100 B (25%)", StringComparison.Ordinal));
     }
 
     [Fact]
