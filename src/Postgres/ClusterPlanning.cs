@@ -24,6 +24,9 @@ public sealed record DatabasesOptions
     /// <summary>How long a job may take at all.</summary>
     public TimeSpan JobLimit { get; init; } = TimeSpan.FromHours(24);
 
+    /// <summary>How long a node is waited for when a job is broken off; after it the node does so once it is back.</summary>
+    public TimeSpan CancelLimit { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>How often what is waited for is looked at when nothing wakes the waiter.</summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(1);
 }

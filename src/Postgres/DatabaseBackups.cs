@@ -127,7 +127,7 @@ public sealed class DatabaseBackups
         if (judged.Value is not { } plan)
             return new DatabaseAnswer.Refused(judged.Problems);
         if (plan.Keys.Count == 0)
-            return new DatabaseAnswer.Done($"{org}/{name}");
+            return await _change.OfAsync("database.prune", org, name, actor, (_, _, info, _) => Task.FromResult<DatabaseAnswer>(new DatabaseAnswer.Done(info.Subject)), cancellation);
         var seen = (await SeenAsync(org, name, cancellation))!.Seen.Backups;
         var newest = seen.FirstOrDefault(b => !b.IsDamaged && !plan.Delete.Contains(b.Name) && !b.IsDump) ?? seen.FirstOrDefault(b => !b.IsDamaged && !plan.Delete.Contains(b.Name));
         var isProven = newest?.VerifiedAt is not null;

@@ -20,9 +20,6 @@ internal sealed class Jobs(Store store, Nodes nodes, Link link, DatabasesOptions
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a node that answers is waited for when a job is broken off.</summary>
-    private static readonly TimeSpan CancelLimit = TimeSpan.FromMinutes(2);
-
     /// <summary>A node has long seen that it may forget a job.</summary>
     private static readonly TimeSpan ForgetAfter = TimeSpan.FromMinutes(10);
 
@@ -89,7 +86,7 @@ internal sealed class Jobs(Store store, Nodes nodes, Link link, DatabasesOptions
         await WishAsync(nodeId, new ClusterJob(jobId, clusterId, work, JobDesire.Cancelled), cancellation);
         var ended = await link.Reported.WaitUntilAsync(
             _ => Task.FromResult(StatusOf(nodeId, jobId) is { State: JobState.Succeeded or JobState.Failed or JobState.Cancelled }),
-            context.StepStartedAt + CancelLimit, options.LookEvery, clock, cancellation);
+            context.StepStartedAt + options.CancelLimit, options.LookEvery, clock, cancellation);
         if (!ended)
             context.Say("its node does not answer: it breaks the work off once it is back");
         return StepEnd.Done;

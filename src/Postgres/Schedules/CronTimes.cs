@@ -80,7 +80,7 @@ internal sealed class CronTimes
         try
         {
             var expression = new CronExpression(text) { TimeZone = TimeZoneInfo.Utc };
-            if (fields.Take(4).All(f => f.All(c => char.IsAsciiLetterOrDigit(c) || c is '*' or ',' or '-' or '/'))
+            if (fields.Take(4).Index().All(f => f.Item.All(c => char.IsAsciiDigit(c) || c is '*' or ',' or '-' or '/' || (f.Index == 3 && char.IsAsciiLetter(c))))
                 && expression.GetNextValidTimeAfter(new DateTimeOffset(2024, 1, 1, 0, 0, 0, TimeSpan.Zero)) is not null)
                 return expression;
         }

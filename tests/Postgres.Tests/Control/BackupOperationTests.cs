@@ -47,13 +47,13 @@ public sealed class BackupOperationTests
         Assert.Equal(OutcomeKind.RolledBack, ended.Outcome);
         Assert.Contains("ops broke it off", ended.Why, StringComparison.Ordinal);
         var lines = await world.Get<Operations>().LinesAsync(first.Operation.Id, Ct);
-        Assert.Contains(lines, l => l.Text.Contains("copying: 25B of 100B (25%)", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Text.Contains("copying: 25 B of 100 B (25%)", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_node_that_is_not_heard_of_is_not_waited_for_without_end()
     {
-        await using var world = await ControlWorld.BuildAsync(o => o with { JobLimit = TimeSpan.FromSeconds(1) });
+        await using var world = await ControlWorld.BuildAsync(o => o with { JobLimit = TimeSpan.FromSeconds(1), CancelLimit = TimeSpan.FromSeconds(1) });
         await world.CreateAsync();
         world.Node.IsSilent = true;
         var ended = await world.EndAsync(await world.Get<DatabaseBackups>().BackupAsync("acme", "main", "request", null, ControlWorld.Admin, Ct));
