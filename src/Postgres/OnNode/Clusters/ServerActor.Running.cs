@@ -9,9 +9,10 @@ internal sealed partial class ServerActor
     private const double LeastRoom = 32 * 1024 * 1024;
     private static readonly TimeSpan Steady = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan NewsLast = TimeSpan.FromMinutes(10);
+    private const string Removed = "has already been removed";
     private static readonly string[] Diverged =
     [
-        "has already been removed", "forked off current database system timeline", "is ahead of the WAL flush position",
+        Removed, "forked off current database system timeline", "is ahead of the WAL flush position",
         "is behind recovery timeline", "database system identifier differs", "is not a child of database system timeline", "is not in this server's history",
     ];
 
@@ -120,14 +121,14 @@ internal sealed partial class ServerActor
             await FollowAsync(server, primary, cancellation);
     }
 
-    private async Task FollowAsync(PgServer server, PrimaryLink primary, CancellationToken cancellation)
+    private async Task FollowAsync(PgServer server, PrimaryLink primary, CancellationToken cancellation, bool isLogGone = false)
     {
         Tell(ServerState.Preparing, $"it is made to follow {primary.Place}", _process?.Pid);
         await _health.CloseAsync();
         _process = null;
         await StopAsync(server, cancellation);
         await _parts.Archive.LeaveAsync(_record.Spec.ServerId);
-        News(await Data(server).FollowAsync(primary, cancellation));
+        News(await Data(server).FollowAsync(primary, isLogGone, cancellation));
         (_isConfigured, _notFollowingSince) = (false, null);
         _parts.Log.LogInformation("The server {Id} of cluster {Name}: {News}", _record.Spec.ServerId, _record.Spec.Name, _news);
     }
@@ -300,7 +301,8 @@ internal sealed partial class ServerActor
         if (_parts.Clock.GetElapsedTime(_notFollowingSince.Value) < _parts.Options.FollowLimit || !Diverged.Any(d => said.Contains(d, StringComparison.Ordinal)))
             return;
         _parts.Log.LogWarning("The server {Id} of cluster {Name} cannot follow as it is: {Said}", spec.ServerId, spec.Name, said);
-        await FollowAsync(server, primary, cancellation);
+        // A rewind finds nothing that diverged where only the log between is missing.
+        await FollowAsync(server, primary, cancellation, isLogGone: said.Contains(Removed, StringComparison.Ordinal));
         _wake.Set();
     }
 

@@ -47,9 +47,17 @@ internal sealed class ServerData(ServerFolder folder, PgServer server, PgServer 
     /// Makes what was a primary, or followed another, follow this one: by <c>pg_rewind</c>, which does nothing where nothing
     /// diverged, and by a new copy when that cannot be done.
     /// </summary>
+    /// <param name="primary">The primary.</param>
+    /// <param name="isLogGone">The primary does not have the log any more that our data need: only a copy helps.</param>
+    /// <param name="cancellation">Gives up.</param>
     /// <returns>What was done, for people.</returns>
-    public async Task<string> FollowAsync(PrimaryLink primary, CancellationToken cancellation)
+    public async Task<string> FollowAsync(PrimaryLink primary, bool isLogGone, CancellationToken cancellation)
     {
+        if (isLogGone)
+        {
+            await CopyAsync(primary, cancellation);
+            return $"copied anew from {primary.Place}, which does not have the log any more that it needs";
+        }
         if (!await primary.PrepareAsync((await ControlData.ReadAsync(server, cancellation)).SystemId, cancellation))
         {
             await CopyAsync(primary, cancellation);
