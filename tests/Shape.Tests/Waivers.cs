@@ -12,6 +12,7 @@ internal static class Waivers
         ("src/Fleet/OnNode/Output/LogFiles.cs", "Appends an instance's output in place; a torn last line is cut off when the file is opened again."),
         ("src/Fleet/OnNode/Output/Spool.cs", "The instance itself appends to the file; this end gives back what was read."),
         ("src/Fleet/OnNode/Processes/ControlGroups.cs", "Writes the kernel's control files, which are no files on a disk."),
+        ("src/Postgres/OnNode/Restoring/BaseUnpacker.cs", "Unpacks a base backup into a folder of its own, which becomes the data folder by its rename once it was verified."),
         ("src/Postgres/Storage/FolderUpload.cs", "Streams an object into a file of its own; DurableFiles gives it its place."),
     ];
 
