@@ -5,8 +5,22 @@ using Xunit;
 
 namespace Groundcrew.Journeys;
 
+/// <summary>A platform whose servers have ports that nobody has, in a folder that their user may pass.</summary>
+public sealed class DatabasePlatform : Platform
+{
+    private readonly int _databasePort = FreePort.Next();
+
+    protected override IReadOnlyList<string> Options => ["--database-port", $"{_databasePort}"];
+
+    public override ValueTask InitializeAsync()
+    {
+        File.SetUnixFileMode(Path.GetDirectoryName(Data)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
+        return base.InitializeAsync();
+    }
+}
+
 /// <summary>A database is made, kept, looked at and brought back, by the commands that people type (U-47..U-53, T-48, T-50, T-52).</summary>
-public sealed class DatabaseJourneys(Platform platform) : IClassFixture<Platform>
+public sealed class DatabaseJourneys(DatabasePlatform platform) : IClassFixture<DatabasePlatform>
 {
     [Fact]
     public async Task A_database_is_backed_up_and_comes_back_as_it_was_at_a_moment()
@@ -31,7 +45,7 @@ public sealed class DatabaseJourneys(Platform platform) : IClassFixture<Platform
         Expect.Ok(await platform.CrewAsync("db", "verify", "acme/main", "--tool"));
         Assert.Contains("base-", Expect.Ok(await platform.CrewAsync("db", "restore", "acme/main", "--to-time", moment, "--plan")).Out, StringComparison.Ordinal);
 
-        Expect.Ok(await platform.CrewAsync("db", "restore", "acme/main", "--to-time", moment, "--as", "acme/before"));
+        Expect.Ok(await platform.CrewAsync("db", "restore", "acme/main", "--to-time", moment, "--as", "before"));
         var copy = Expect.Ok(await platform.CrewAsync("db", "connect", "acme/before")).Out.Trim();
         Assert.Equal("1500|1", await SqlAsync(copy, "SELECT count(*), min(id) FROM bookings"));
         Assert.Equal("0|", await SqlAsync(url, "SELECT count(*), min(id) FROM bookings"));
