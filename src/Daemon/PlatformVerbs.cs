@@ -6,6 +6,7 @@ using Groundcrew.Contract;
 using Groundcrew.Daemon.Roles;
 using Groundcrew.Daemon.Settings;
 using Groundcrew.Daemon.Supervising;
+using Groundcrew.Postgres.OnNode;
 
 namespace Groundcrew.Daemon;
 
@@ -27,7 +28,7 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
 
     public Command Down()
     {
-        var keep = new Option<bool>("--keep-instances") { Description = "Leave the instances running: the next 'crew up' finds them again." };
+        var keep = new Option<bool>("--keep-instances") { Description = "Leave instances and database servers running: the next 'crew up' finds them again." };
         var command = new Command("down", "Stop the platform on this machine: edge, agent, control plane, and the instances that they ran.") { keep };
         command.SetAction((parsed, _) => DownAsync(dataFolder(parsed), parsed.GetValue(keep)));
         return command;
@@ -156,10 +157,17 @@ internal sealed class PlatformVerbs(Func<ParseResult, string> dataFolder)
         }
         stopped |= await Supervisor.StopLeavingAsync(data, clock);
         var instances = keepInstances ? 0 : await LeftInstances.StopAsync(data, clock);
+        var databases = keepInstances ? 0 : await LeftServers.StopAsync(Path.Combine(data, "agent"), clock);
         // Asked for first: deleting in a folder that was never made would throw.
         if (File.Exists(Supervisor.IdentityFileOf(data)))
             File.Delete(Supervisor.IdentityFileOf(data));
-        await Console.Out.WriteLineAsync(!stopped && instances == 0 ? "Nothing runs here." : instances == 0 ? "Stopped." : $"Stopped, with {instances} instances.");
+        await Console.Out.WriteLineAsync((instances, databases) switch
+        {
+            (0, 0) => stopped ? "Stopped." : "Nothing runs here.",
+            (_, 0) => $"Stopped, with {instances} instances.",
+            (0, _) => $"Stopped, with {databases} database servers.",
+            _ => $"Stopped, with {instances} instances and {databases} database servers.",
+        });
         return (int)ExitCode.Ok;
     }
 

@@ -54,6 +54,12 @@ public sealed class DatabaseJourneys(DatabasePlatform platform) : IClassFixture<
         Assert.Contains("restored", Expect.Ok(await platform.CrewAsync("db", "backups", "acme/main")).Out, StringComparison.Ordinal);
         Expect.Ok(await platform.CrewAsync("db", "dump", "acme/main"));
         Assert.Contains("dump", Expect.Ok(await platform.CrewAsync("db", "backups", "acme/main")).Out, StringComparison.Ordinal);
+
+        // What was stopped with the platform comes back with it.
+        Assert.Contains("with 2 database servers", Expect.Ok(await platform.DownAsync()).Out, StringComparison.Ordinal);
+        Expect.Code(2, await CrewProgram.RunAsync("psql", [copy, "-X", "-c", "SELECT 1"]));
+        Expect.Ok(await platform.UpAsync());
+        await Eventually.TrueAsync(async () => (await CrewProgram.RunAsync("psql", [copy, "-X", "-At", "-c", "SELECT count(*) FROM bookings"])).Out.Trim() == "1500", "the copy answers again");
         Console.WriteLine("journey: a database deleted by accident, restored beside it as it was a moment before");
     }
 
