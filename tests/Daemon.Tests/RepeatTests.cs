@@ -87,7 +87,8 @@ public sealed class RepeatTests : IAsyncLifetime
         Assert.Equal(6, (await PagesAsync("/api/v1/projects?limit=2", "id")).Count);
         Assert.Equal(2, (await PagesAsync("/api/v1/deployments?limit=1&org=acme", "id")).Count);
         Assert.Equal(2, (await PagesAsync("/api/v1/projects/acme/web/deployments?limit=1", "id")).Count);
-        Assert.Equal(3, (await PagesAsync("/api/v1/operations?limit=1", "id")).Count);
+        // Two deploys, a stop, and what the database of the town began.
+        Assert.True((await PagesAsync("/api/v1/operations?limit=1", "id")).Count >= 5);
         Assert.True((await PagesAsync("/api/v1/audit?limit=3", "at")).Count > 8);
     }
 
