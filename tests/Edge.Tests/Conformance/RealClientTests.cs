@@ -122,15 +122,17 @@ public abstract class RealClientTests(bool isDirect) : IDisposable
     [Fact]
     public async Task A_call_that_fails_at_once_says_so_without_a_body()
     {
-        await using var instance = await Instance.StartAsync(c =>
+        await using var instance = await Instance.StartAsync(async c =>
         {
+            // Read first: the answer of an instance that ends the stream without it may be lost on the way to a busy edge.
+            await c.Request.Body.CopyToAsync(Stream.Null, c.RequestAborted);
             c.Response.ContentType = "application/grpc";
             c.Response.Headers["grpc-status"] = "12";
-            return Task.CompletedTask;
         }, protocols: HttpProtocols.Http2);
         await using var edge = await EdgeAsync(instance, HttpProtocols.Http2, (instance, TargetProtocol.Http2));
         using var request = CallOf(edge, new StringContent("frame"));
         using var answer = await edge.Client.SendAsync(request, Stop);
+        Assert.True(answer.Headers.Contains("grpc-status"), $"{answer} {await answer.Content.ReadAsStringAsync(Stop)}");
         Assert.Equal(["12"], answer.Headers.GetValues("grpc-status"));
         Assert.Equal("", await answer.Content.ReadAsStringAsync(Stop));
     }
